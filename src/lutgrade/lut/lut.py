@@ -1,4 +1,4 @@
-"""`Lut`: a colour map as a 3-D table, with an input domain and a 1-D shaper in front where a file has them."""
+"""`Lut`: a colour map as a 3-D table, with an input domain and a 1-D shaper in front where it has them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lutgrade.errors import InputError
 from lutgrade.ops import apply_lut
+from lutgrade.ops.lut3d import MAX_SIZE
 
 
 def identity_table(
@@ -28,10 +29,10 @@ class Lut:
     """A colour map: `cube(shaper((x - low) / (high - low)))`, on files and in models alike.
 
     Args:
-        table: `[3, S, S, S]` or `[B, 3, S, S, S]` (channel, blue, green, red); absolute values, never a residual.
+        table: `[3, S, S, S]` or `[B, 3, S, S, S]` (channel, blue, green, red); absolute, never a residual.
         domain: `[2, 3]`, the lowest and highest input per channel; None is [0, 1].
-        shaper: `[3, M]`, a 1-D curve per channel over the domain, whose values are cube coordinates in [0, 1];
-            None is none.
+        shaper: `[3, M]`, a 1-D curve per channel over the domain, whose values are cube coordinates in [0, 1]
+            (beyond them, the cube's border holds); None is none.
         title: what a file calls it.
     """
 
@@ -67,6 +68,20 @@ class Lut:
         return cls(sample_nodes(function, identity_table(size)), title=title)
 
     @classmethod
+    def from_curves(cls, curves: Tensor, domain: Tensor | None = None, *, title: str = "") -> Lut:
+        """The LUT that maps each channel by its own curve, `[3, M]` over the domain, exactly.
+
+        The curve scaled to [0, 1] is the shaper; a cube of two nodes, which is affine, undoes the scaling.
+        """
+        wide = curves.double()
+        low = wide.amin(1).clamp(max=0)  # [0, 1] stays as it is
+        high = wide.amax(1).clamp(min=1)
+        scale = (high - low)[:, None]
+        shaper = (wide - low[:, None]) / scale
+        table = low[:, None, None, None] + identity_table(2).to(wide) * scale[:, :, None, None]
+        return cls(table.to(curves), domain, shaper.to(curves), title)
+
+    @classmethod
     def from_residual(cls, residual: Tensor, *, title: str = "") -> Lut:
         """The LUT that adds `residual` (`[3, S, S, S]` or `[B, 3, S, S, S]`) to the identity."""
         identity = identity_table(residual.shape[-1], dtype=residual.dtype, device=residual.device)
@@ -97,6 +112,11 @@ class Lut:
         """How many LUTs this holds, None for a single one without a batch axis."""
         return self.table.shape[0] if self.table.dim() == 5 else None
 
+    @property
+    def unit_domain(self) -> bool:
+        """Whether the inputs go from 0 to 1, said or not."""
+        return self.domain is None or self.domain.tolist() == [[0, 0, 0], [1, 1, 1]]
+
     def __getitem__(self, index: int) -> Lut:
         """One LUT of a batch."""
         if self.batch is None:
@@ -112,22 +132,22 @@ class Lut:
     def residual(self) -> Tensor:
         """What the LUT adds to the identity over its domain, shaped as the table; without a shaper only."""
         if self.shaper is not None:
-            raise InputError(
-                "a LUT with a shaper has no residual on its own nodes; resize() bakes the shaper in"
-            )
+            raise InputError("a LUT with a shaper has no residual on its own nodes; resize() bakes the shaper in")
         return self.table - self._inputs()
 
     # Applying it
 
     def __call__(self, image: Tensor, *, interpolation: str = "trilinear") -> Tensor:
-        """Grades `[..., 3, H, W]` images, floats in the domain or integers of full range; the dtype is kept."""
+        """Grades `[..., 3, H, W]` images, floats in the domain or full-range integers; the dtype is kept."""
         if self.domain is None and self.shaper is None:
             return apply_lut(image, self.table, interpolation=interpolation)
-        floating = image.dtype.is_floating_point
-        peak = 1 if floating else torch.iinfo(image.dtype).max
-        x = self._coordinates(image.to(image.dtype if floating else torch.float32) / peak)
-        out = apply_lut(x, self.table, interpolation=interpolation)
-        return out if floating else (out.clamp(0, 1) * peak).round().to(image.dtype)
+        # Coordinates in float32 at least: bfloat16 has too few bits for the index into a shaper.
+        x = image.to(torch.promote_types(image.dtype, torch.float32))
+        if image.dtype.is_floating_point:
+            return apply_lut(self._coordinates(x), self.table, interpolation=interpolation).to(image.dtype)
+        peak = torch.iinfo(image.dtype).max
+        out = apply_lut(self._coordinates(x / peak), self.table, interpolation=interpolation)
+        return (out.clamp(0, 1) * peak).round().to(image.dtype)
 
     def _coordinates(self, x: Tensor) -> Tensor:
         """Input values `[..., 3, H, W]` to cube coordinates: the domain, then the shaper."""
@@ -147,9 +167,14 @@ class Lut:
     # Making another of it
 
     def resize(self, size: int, *, interpolation: str = "trilinear") -> Lut:
-        """The same map on `size` nodes a side over the same domain; a shaper is baked in."""
+        """The same map on `size` nodes a side over the same domain; a shaper is baked in.
+
+        From S to k (S - 1) + 1 nodes, with a whole number k, trilinear resampling is exact.
+        """
         if size == self.size and self.shaper is None:
             return self
+        if self.size > MAX_SIZE:
+            return self._reduced(MAX_SIZE).resize(size, interpolation=interpolation)
         nodes = dataclasses.replace(Lut.identity(size).to(self.table), domain=self.domain)._inputs()
         return Lut(
             sample_nodes(lambda x: self(x, interpolation=interpolation), nodes, self.batch),
@@ -157,8 +182,14 @@ class Lut:
             title=self.title,
         )
 
+    def _reduced(self, size: int) -> Lut:
+        """Fewer nodes behind the same domain and shaper, for tables that are too large for the operator."""
+        table = self.table if self.table.dim() == 5 else self.table[None]
+        table = torch.nn.functional.interpolate(table, (size,) * 3, mode="trilinear", align_corners=True)
+        return dataclasses.replace(self, table=table if self.table.dim() == 5 else table[0])
+
     def compose(self, after: Lut, *, size: int | None = None) -> Lut:
-        """The LUT that applies this one and then `after`, on `size` nodes (the larger of the two by default)."""
+        """The LUT that applies this one, then `after`, on `size` nodes (by default the larger of the two)."""
         first = self.resize(size or max(self.size, after.size))
         batch = first.batch if first.batch is not None else after.batch
         table = first.table.expand(batch, *first.table.shape[-4:]) if batch is not None else first.table
@@ -167,10 +198,10 @@ class Lut:
         return Lut(after(flat).reshape(shape), first.domain, title=self.title or after.title)
 
     def blend(self, strength: float) -> Lut:
-        """Mixes the grade with the identity: 0 is exactly the identity, 1 is this LUT, above 1 extrapolates."""
+        """Mixes the grade with the identity: 0 is exactly the identity, 1 this LUT, above 1 extrapolates."""
         if strength == 1:
             return self
-        plain = self if self.shaper is None else self.resize(max(self.size, 33))
+        plain = self if self.shaper is None else self.resize(max(self.size, 65))
         inputs = plain._inputs().expand_as(plain.table)
         table = inputs.clone() if strength == 0 else torch.lerp(inputs, plain.table, strength)
         return dataclasses.replace(plain, table=table)
@@ -191,7 +222,10 @@ def sample_nodes(function: Callable[[Tensor], Tensor], nodes: Tensor, batch: int
 
 
 def _shape(x: Tensor, shaper: Tensor) -> Tensor:
-    """Maps `[..., 3, H, W]` in [0, 1] through a curve per channel, linearly interpolated, clamped at the ends."""
+    """Maps `[..., 3, H, W]` through a curve per channel over [0, 1], linear in between, clamped at the ends.
+
+    NaN maps as 0, as the operator has it.
+    """
     last = shaper.shape[1] - 1
     position = x.nan_to_num(0.0).clamp(0, 1) * last
     low = position.floor().clamp(max=last - 1)
