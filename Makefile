@@ -23,7 +23,7 @@ bench: $(STAMP)
 	$(BIN)/python scripts/benchmark_lut.py
 
 # torch first, by its exact version: under the constraints a machine without a GPU keeps its CPU build.
-$(STAMP): pyproject.toml constraints.txt setup.py src/lutgrade/ops/csrc/lut3d.c
+$(STAMP): pyproject.toml constraints.txt setup.py $(wildcard src/lutgrade/ops/csrc/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -q --upgrade -c constraints.txt pip setuptools
 	$(BIN)/pip install -q -c constraints.txt torch==$$(sed -n 's/^torch==//p' constraints.txt)
