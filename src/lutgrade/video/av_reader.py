@@ -1,0 +1,112 @@
+"""Videos through FFmpeg (PyAV): every depth, tag and timestamp that a user keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+
+from lutgrade.errors import InputError
+from lutgrade.video.convert import LUMA_WEIGHTS, Coding, FrameToRgb
+from lutgrade.video.info import Frame, VideoInfo
+from lutgrade.video.probe import fit_within, main_stream, open_container, probe
+
+# Containers whose header says how long they are, so that an early end can be told from a short clip.
+_SAY_THEIR_LENGTH = ("matroska", "avi", "flv", "asf")
+_MISSING_SECONDS = 0.5
+
+
+class AvReader:
+    """A `VideoReader` of a video file; opens the file anew for every iteration."""
+
+    info: VideoInfo
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_side: int | None = None,
+        matrix: str | None = None,
+        value_range: str | None = None,
+        every: float | None = None,
+    ) -> None:
+        if matrix is not None and matrix not in LUMA_WEIGHTS:
+            raise InputError(f"matrix must be one of {', '.join(LUMA_WEIGHTS)}, not {matrix!r}")
+        if value_range not in (None, "limited", "full"):
+            raise InputError(f"range must be limited or full, not {value_range!r}")
+        self.info, self._orientation = probe(path, matrix, value_range)
+        self._every = every
+        self._size = fit_within(self.info, max_side, self._orientation.transposed)
+
+    def __enter__(self) -> AvReader:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass
+
+    def __iter__(self) -> Iterator[Frame]:
+        to_rgb = FrameToRgb(Coding(self.info.matrix, self.info.full_range), self._size)
+        due = float("-inf")
+        for index, (pts, frame) in enumerate(self._decode()):
+            time = float(pts * self.info.time_base)
+            if self._every is not None:
+                if time < due:
+                    continue
+                due = max(due, time) + self._every
+            image, alpha = to_rgb(frame)
+            yield Frame(
+                image=self._orientation.apply(image),
+                pts=pts,
+                index=index,
+                time=time,
+                duration=frame.duration or None,
+                alpha=None if alpha is None else self._orientation.apply(alpha),
+            )
+
+    def _decode(self) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Every frame with its timestamp; raises `InputError` where the file is damaged or ends early."""
+        info, count, first_size = self.info, 0, None
+        step = round(1 / info.frame_rate / info.time_base)
+        following = 0  # the timestamp of a frame that has none
+        with open_container(info.path) as container:
+            stream = main_stream(container, info.path)
+            stream.thread_type = "AUTO"
+            end = 0.0
+            try:
+                for packet in container.demux():
+                    if packet.is_corrupt:
+                        raise InputError(f"{info.path}: cut short after {count} frames; copy or download it again")
+                    if packet.pts is not None and packet.time_base is not None:
+                        end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                    if packet.stream is not stream:
+                        continue
+                    for frame in packet.decode():
+                        if frame.is_corrupt:
+                            raise InputError(f"{info.path}: damaged at frame {count}; copy it again, or cut it there")
+                        first_size = first_size or (frame.width, frame.height)
+                        if (frame.width, frame.height) != first_size:
+                            raise InputError(
+                                f"{info.path}: the picture changes from {first_size[0]}x{first_size[1]} to "
+                                f"{frame.width}x{frame.height} at frame {count}; split it there"
+                            )
+                        pts = following if frame.pts is None else frame.pts
+                        following = pts + (frame.duration or step)
+                        yield pts, frame
+                        count += 1
+            except av.FFmpegError as error:
+                raise InputError(
+                    f"{info.path}: damaged or cut short after {count} frames ({error.strerror}); "
+                    "copy or download it again, or cut it there"
+                ) from None
+            self._check_end(container, end, count)
+
+    def _check_end(self, container: av.container.InputContainer, end: float, count: int) -> None:
+        if not any(name in container.format.name for name in _SAY_THEIR_LENGTH) or not container.duration:
+            return
+        expected = (container.duration + max(0, container.start_time or 0)) / av.time_base
+        if end < expected - max(_MISSING_SECONDS, float(2 / self.info.frame_rate)):
+            raise InputError(
+                f"{self.info.path}: cut short, it ends at {end:.2f} s of {expected:.2f} s, after {count} frames; "
+                "copy or download it again"
+            )

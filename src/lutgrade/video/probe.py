@@ -1,0 +1,203 @@
+"""What a video file says of itself, and what to assume where it says nothing."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.stream import Disposition
+from av.video.stream import VideoStream
+from torch import Tensor
+
+from lutgrade.errors import InputError
+from lutgrade.video.convert import LUMA_WEIGHTS
+from lutgrade.video.info import UNSPECIFIED, VideoInfo
+from lutgrade.video.layout import layout_of
+
+# Code points of ITU-T H.273 (AVColorSpace, AVColorRange).
+MATRIX_NAMES = {0: "rgb", 1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}
+RANGE_LIMITED, RANGE_FULL = 1, 2
+HD_LINES = 720
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How a stored picture is turned to be upright: rows and columns swapped first, then mirrored."""
+
+    transposed: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame) -> Orientation:
+        """Reads the display matrix, which is quarter turns and mirrors in every file that cameras write."""
+        data = frame.side_data.get("DISPLAYMATRIX")
+        if data is None:
+            return cls()
+        a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5].tolist()  # x' = a x + c y, y' = b x + d y
+        if abs(b) > abs(a):
+            return cls(True, c < 0, b < 0)
+        return cls(False, a < 0, d < 0)
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether it takes more than a rotation."""
+        return (self.transposed + self.flip_x + self.flip_y) % 2 == 1
+
+    def apply(self, image: Tensor) -> Tensor:
+        """Turns `[..., H, W]` upright."""
+        image = image.transpose(-1, -2) if self.transposed else image
+        axes = [axis for axis, flip in ((-1, self.flip_x), (-2, self.flip_y)) if flip]
+        return (image.flip(axes) if axes else image).contiguous()
+
+
+def open_container(path: Path) -> av.container.InputContainer:
+    """Opens a file for demuxing; every failure is an `InputError`.
+
+    The path is made absolute because FFmpeg takes `a:b.mp4` as a protocol.
+    """
+    try:
+        return av.open(str(path.absolute()), metadata_errors="surrogateescape")
+    except PermissionError:
+        raise InputError(f"{path}: no permission to read it") from None
+    except av.FFmpegError as error:
+        raise InputError(f"{path}: not a video that can be read, or its header is missing ({error.strerror})") from None
+
+
+def main_stream(container: av.container.InputContainer, path: Path) -> VideoStream:
+    """The first video stream that is not a cover picture."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            if stream.codec_context is None:
+                raise InputError(f"{path}: no decoder for its video codec; convert it to H.264 or ProRes first")
+            return stream
+    kind = "only sound" if container.streams.audio else "no video"
+    raise InputError(f"{path}: holds {kind}; give a file with pictures")
+
+
+def check_complete(container: av.container.InputContainer, stream: VideoStream, path: Path) -> None:
+    """Refuses an MP4 or MOV whose index points beyond the end of the file: a copy or a download cut short."""
+    if "mp4" not in container.format.name:
+        return
+    end = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
+    if end > container.size:
+        raise InputError(
+            f"{path}: cut short, {container.size:,} of at least {end:,} bytes are there; copy or download it again"
+        )
+
+
+def probe(path: Path, matrix: str | None, value_range: str | None) -> tuple[VideoInfo, Orientation]:
+    """Reads the header and decodes one frame, which knows more than the header does.
+
+    Raises:
+        InputError: as `open_video`.
+    """
+    with open_container(path) as container:
+        stream = main_stream(container, path)
+        check_complete(container, stream, path)
+        try:
+            frame = next(container.decode(stream), None)
+        except av.FFmpegError as error:
+            raise InputError(f"{path}: the first frame cannot be decoded ({error.strerror})") from None
+        if frame is None:
+            raise InputError(f"{path}: holds no frame that can be decoded")
+        return _describe(container, stream, frame, path, matrix, value_range)
+
+
+def fit_within(info: VideoInfo, max_side: int | None, transposed: bool) -> tuple[int, int] | None:
+    """The stored (width, height) to shrink to for a longer side of `max_side`; None where it is no longer."""
+    longer = max(info.width, info.height)
+    if max_side is None or longer <= max_side:
+        return None
+    width, height = (max(1, round(side * max_side / longer)) for side in (info.width, info.height))
+    return (height, width) if transposed else (width, height)
+
+
+def assumed_matrix(width: int, height: int) -> str:
+    """What an untagged file is taken to mean, as players do: BT.709 from 720 lines on, BT.601 below."""
+    return "bt709" if min(width, height) >= HD_LINES else "bt601"
+
+
+def _describe(
+    container: av.container.InputContainer,
+    stream: VideoStream,
+    frame: av.VideoFrame,
+    path: Path,
+    matrix: str | None,
+    value_range: str | None,
+) -> tuple[VideoInfo, Orientation]:
+    orientation = Orientation.of(frame)
+    width, height = frame.width, frame.height
+    aspect = Fraction(stream.sample_aspect_ratio or 1)
+    if orientation.transposed:
+        width, height, aspect = height, width, 1 / aspect
+    layout = layout_of(frame.format.name)
+    code, range_code = int(frame.colorspace), int(frame.color_range)
+    rate = stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(25)
+    duration = _duration(container, stream)
+    info = VideoInfo(
+        path=path,
+        kind="video",
+        width=width,
+        height=height,
+        codec=stream.codec_context.codec.canonical_name,
+        pixel_format=frame.format.name,
+        bits=layout.bits,
+        matrix="rgb" if layout.kind == "rgb" else matrix or _matrix(code, frame, path, layout.kind),
+        full_range=_full_range(range_code, frame.format.name, layout.kind, value_range),
+        frame_rate=Fraction(rate),
+        time_base=Fraction(stream.time_base or 1 / rate),
+        frames=stream.frames or None,
+        duration=duration,
+        tagged=layout.kind == "rgb" or code in MATRIX_NAMES,
+        matrix_code=code,
+        primaries=int(frame.color_primaries),
+        transfer=int(frame.color_trc),
+        range_code=range_code,
+        rotation=round(frame.rotation) % 360,
+        sample_aspect_ratio=aspect,
+        has_alpha=layout.has_alpha,
+        has_audio=bool(container.streams.audio),
+        profile=stream.profile,
+    )
+    if frame.interlaced_frame:
+        warnings.warn(f"{path}: interlaced; its fields are graded together, as one picture", stacklevel=5)
+    return info, orientation
+
+
+def _duration(container: av.container.InputContainer, stream: VideoStream) -> float | None:
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    if match := re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", "")):  # Matroska
+        return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
+    return container.duration / av.time_base if container.duration else None
+
+
+def _matrix(code: int, frame: av.VideoFrame, path: Path, kind: str) -> str:
+    if code in MATRIX_NAMES and MATRIX_NAMES[code] in LUMA_WEIGHTS:
+        return MATRIX_NAMES[code]
+    if code not in (0, UNSPECIFIED, 3):
+        raise InputError(
+            f"{path}: its colour matrix (H.273 code {code}) is not supported; say which to use with matrix="
+        )
+    guess = assumed_matrix(frame.width, frame.height)
+    if kind == "yuv":
+        warnings.warn(
+            f"{path}: says no colour matrix; {guess.upper().replace('BT', 'BT.')} is assumed for "
+            f"{frame.width}x{frame.height} (choose another with matrix=)",
+            stacklevel=6,
+        )
+    return guess
+
+
+def _full_range(code: int, pixel_format: str, kind: str, value_range: str | None) -> bool:
+    if value_range is not None:
+        return value_range == "full"
+    if code in (RANGE_LIMITED, RANGE_FULL):
+        return code == RANGE_FULL
+    return kind == "rgb" or pixel_format.startswith("yuvj")
