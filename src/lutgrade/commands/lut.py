@@ -14,7 +14,7 @@ from lutgrade.errors import InputError
 if TYPE_CHECKING:
     from lutgrade.lut.lut import Lut
 
-app = typer.Typer(help="Looks into LUT files, converts and compares them.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Looks into LUT files, converts and compares them.", rich_markup_mode=None)
 
 Files = Annotated[list[Path], typer.Argument(help="LUT files of any format; pictures are HaldCLUTs.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]

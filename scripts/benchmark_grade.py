@@ -1,0 +1,102 @@
+"""Measures `lutgrade grade` on a clip: where the time goes, and that peak memory does not grow with its length.
+
+Every run is a process of its own, which reports its peak resident memory. The looped clip repeats the packets of the
+first, so it is as hard to decode. Writes benchmarks/grade.json and .md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+RESULTS = Path(__file__).resolve().parents[1] / "benchmarks"
+STEPS = ("analyse", "predict", "decode", "grade", "encode", "sheet", "total")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("content", type=Path)
+    parser.add_argument("--reference", type=Path, required=True)
+    parser.add_argument("--loops", type=int, default=10, help="length of the looped clip, in lengths of the first")
+    parser.add_argument("--model", default=None)
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        return print(json.dumps(measure(arguments.content, arguments.reference, arguments.model)))
+    with tempfile.TemporaryDirectory() as folder:
+        looped = loop(arguments.content, Path(folder) / f"looped{arguments.content.suffix}", arguments.loops)
+        rows = [run(clip, arguments) for clip in (arguments.content, looped)]
+    from lutgrade.reporting import environment
+
+    facts = environment() | {"cores": str(os.cpu_count()), "command": f"python {' '.join(sys.argv)}"}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "grade.json").write_text(json.dumps({"environment": facts, "rows": rows}, indent=2) + "\n")
+    text = table(rows, facts)
+    (RESULTS / "grade.md").write_text(text)
+    print(text)
+
+
+def run(clip: Path, arguments: argparse.Namespace) -> dict[str, object]:
+    """Grades a clip in a child process."""
+    command = [sys.executable, __file__, str(clip), "--reference", str(arguments.reference), "--child"]
+    command += ["--model", arguments.model] if arguments.model else []
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
+
+
+def measure(clip: Path, reference: Path, model: str | None) -> dict[str, object]:
+    """Grades a clip here, once, and reports frames, seconds a step and the peak resident memory in MB."""
+    from lutgrade.grading import grade
+
+    with tempfile.TemporaryDirectory() as folder:
+        result = grade(clip, reference, Path(folder) / f"graded{clip.suffix}", model=model)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    size = f"{result.content.width}x{result.content.height}"
+    return {"frames": result.frames, "size": size, "shots": len(result.shots), "peak_mb": peak, **result.seconds}
+
+
+def loop(clip: Path, target: Path, loops: int) -> Path:
+    """Writes the video of `clip` `loops` times in a row, without decoding it."""
+    import av
+
+    with av.open(str(target), "w") as output:
+        stream, offset = None, 0
+        for _ in range(loops):
+            with av.open(str(clip)) as source:
+                video = source.streams.video[0]
+                stream = stream or output.add_stream_from_template(video)
+                end = 0
+                for packet in source.demux(video):
+                    if packet.dts is None:
+                        continue
+                    end = max(end, packet.pts + (packet.duration or 0))
+                    packet.pts, packet.dts = packet.pts + offset, packet.dts + offset
+                    packet.stream = stream
+                    output.mux(packet)
+                offset += end
+    return target
+
+
+def table(rows: list[dict[str, object]], facts: dict[str, str]) -> str:
+    """The rows as Markdown, with where they were measured."""
+    lines = [
+        "| frames | size | shots | " + " | ".join(f"{step} (s)" for step in STEPS) + " | frames/s | peak memory (MB) |",
+        "|" + "---|" * (len(STEPS) + 5),
+    ]
+    for row in rows:
+        steps = " | ".join(f"{row[step]:.2f}" for step in STEPS)
+        rate = row["frames"] / row["total"]  # type: ignore[operator]
+        lines.append(
+            f"| {row['frames']} | {row['size']} | {row['shots']} | {steps} | {rate:.0f} | {row['peak_mb']:.0f} |"
+        )
+    lines += ["", "Decode, grade and encode overlap: each is its own time at work, `total` is the wall time.", ""]
+    return "\n".join([*lines, ", ".join(f"{key}: {value}" for key, value in facts.items()), ""])
+
+
+if __name__ == "__main__":
+    main()

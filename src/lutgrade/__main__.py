@@ -1,0 +1,5 @@
+"""`python -m lutgrade`."""
+
+from lutgrade.cli import main
+
+main()

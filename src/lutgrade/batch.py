@@ -1,0 +1,61 @@
+"""A folder of contents graded to one reference, or to a folder of references paired by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lutgrade.errors import InputError, LutgradeError
+from lutgrade.grading import grade
+from lutgrade.outputs import Outputs
+from lutgrade.results import GradeResult
+from lutgrade.video.reader import is_media, is_sequence
+
+
+def is_batch(folder: Path) -> bool:
+    """Whether a folder holds clips to grade one by one; a folder of numbered frames is one clip itself."""
+    return folder.is_dir() and not is_sequence(folder)
+
+
+def pair(contents: Path, references: Path) -> list[tuple[Path, Path]]:
+    """Every medium of a folder with its reference: the one of the same stem, or the only one there is.
+
+    Raises:
+        InputError: no media, or a content without a reference of its name.
+    """
+    clips = sorted(path for path in contents.iterdir() if is_media(path))
+    if not clips:
+        raise InputError(f"{contents} holds no video or image to grade")
+    if not is_batch(references):
+        return [(clip, references) for clip in clips]
+    by_stem = {path.stem: path for path in sorted(references.iterdir()) if is_media(path)}
+    missing = [clip.name for clip in clips if clip.stem not in by_stem]
+    if missing:
+        raise InputError(f"{references} holds no reference named as {', '.join(missing[:5])} (any suffix will do)")
+    return [(clip, by_stem[clip.stem]) for clip in clips]
+
+
+def grade_folder(
+    contents: Path, references: Path, output: Path | None = None, *, extras: bool = True, **options: Any
+) -> Iterator[GradeResult]:
+    """Grades each pair of `pair` into the folder `output` (`<contents>_graded` by default), under the same names.
+
+    Yields each result as it is done. A clip that fails does not stop the others.
+
+    Raises:
+        InputError, LutgradeError: at the end, where any clip failed, naming each and its reason.
+    """
+    pairs = pair(contents, references)
+    folder = output or contents.with_name(f"{contents.name}_graded")
+    folder.mkdir(parents=True, exist_ok=True)
+    failed: list[tuple[Path, LutgradeError]] = []
+    for clip, reference in pairs:
+        try:
+            yield grade(clip, reference, Outputs.beside(clip, folder / clip.name, extras=extras), **options)
+        except LutgradeError as error:
+            failed.append((clip, error))
+    if failed:
+        kind = InputError if all(isinstance(error, InputError) for _, error in failed) else LutgradeError
+        reasons = "; ".join(f"{clip.name}: {error}" for clip, error in failed)
+        raise kind(f"{len(failed)} of {len(pairs)} were not graded: {reasons}")

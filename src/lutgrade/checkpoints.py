@@ -1,0 +1,180 @@
+"""Models by name or path: a configuration, and weights where the model has any.
+
+A checkpoint is a folder: `config.yaml` (the resolved model configuration with its `_target_`), `model.safetensors`
+(absent for a closed form) and `card.md`. A name is looked for among the shipped checkpoints and then among the
+configurations of `configs/model`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from lutgrade import paths
+from lutgrade.errors import InputError
+from lutgrade.files import replacing
+from lutgrade.protocols import LutModel
+
+DEFAULT_MODEL = "mkl"  # the best of the matchers on the paired protocol; see the README's table
+
+CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
+
+
+def model_names() -> list[str]:
+    """Every name that `load_model` takes: shipped checkpoints and configurations that need no weights."""
+    shipped = [p.parent.name for p in paths.shipped_checkpoints().glob(f"*/{CONFIG}")]
+    configured = [p.stem for p in (paths.configs() / "model").glob("*.yaml")]
+    return sorted({*shipped, *configured})
+
+
+def describe(name: str) -> str:
+    """What a model is, in a line: the first line of its class's docstring."""
+    source = _find(name)
+    target = _read_config(source if source.is_file() else source / CONFIG)["_target_"]
+    module, _, attribute = target.rpartition(".")
+    documentation = getattr(importlib.import_module(module), attribute).__doc__ or ""
+    return documentation.strip().partition("\n")[0]
+
+
+def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu", trusted: bool = False) -> LutModel:
+    """Builds a model and loads its weights.
+
+    Args:
+        name_or_path: a name of `model_names()`, or the folder of a checkpoint; None is the default model.
+        device: where its weights go.
+        trusted: build classes from outside lutgrade that the checkpoint's configuration names. A configuration
+            can name any callable, so leave it off for files from strangers.
+
+    Returns:
+        A `LutModel`: `model(content, reference)` on `[B, 3, H, W]` images, sRGB-encoded in [0, 1], is a colour map.
+
+    Raises:
+        InputError: an unknown name (the nearest are offered), a folder without a configuration, a configuration
+            that cannot be built, weights that are missing or of another model.
+    """
+    source = _find(name_or_path or DEFAULT_MODEL)
+    config = _read_config(source if source.is_file() else source / CONFIG)
+    model = build_model(config, trusted=trusted or source.is_relative_to(paths.configs()))
+    return _with_weights(model, source, device)
+
+
+def build_model(config: Mapping[str, Any], *, trusted: bool = True) -> LutModel:
+    """Instantiates a model configuration (`_target_` and arguments), without weights."""
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    if not trusted:
+        for target in _targets(config):
+            _refuse_foreign(target)
+    try:
+        return cast(LutModel, instantiate(config, _convert_="all"))
+    except InstantiationException as error:
+        reason = error.__cause__ or error
+        raise InputError(f"cannot build {config.get('_target_')}: {str(reason).splitlines()[0]}") from error
+
+
+def save_checkpoint(folder: str | Path, model: LutModel, config: Mapping[str, Any]) -> Path:
+    """Writes a checkpoint that `load_model` takes: the configuration, and the weights where there are any."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    state = _state(model)
+    if state:
+        from safetensors.torch import save
+
+        with replacing(folder / WEIGHTS) as temporary:
+            temporary.write_bytes(save({key: value.contiguous() for key, value in state.items()}))
+    with replacing(folder / CONFIG) as temporary:
+        temporary.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
+    return folder
+
+
+def _find(name_or_path: str | Path) -> Path:
+    """The checkpoint folder or the configuration file that a name or a path means."""
+    path = Path(name_or_path)
+    if path.is_dir():
+        if not (path / CONFIG).is_file():
+            raise InputError(f"{path} is not a checkpoint: it holds no {CONFIG}")
+        return path
+    name = str(name_or_path)
+    for candidate in (
+        paths.shipped_checkpoints() / name / CONFIG,
+        paths.configs() / "model" / f"{name}.yaml",
+    ):
+        if candidate.is_file():
+            return candidate.parent if candidate.name == CONFIG else candidate
+    names = model_names()
+    near = difflib.get_close_matches(name, names, n=3) or names
+    raise InputError(f"no model or checkpoint folder '{name}'; did you mean {', '.join(near)}?")
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"cannot read the model configuration {path}: {str(error).splitlines()[0]}") from error
+    if not isinstance(config, dict) or not isinstance(config.get("_target_"), str):
+        raise InputError(f"{path} is not a model configuration: it has no _target_")
+    return config
+
+
+def _with_weights(model: LutModel, source: Path, device: str) -> LutModel:
+    state = _state(model)
+    if not state:
+        return model
+    weights = source / WEIGHTS
+    if source.is_file() or not weights.is_file():
+        raise InputError(
+            f"model '{source.stem}' has weights and none were found: "
+            f"train it and give the checkpoint's folder, which holds {WEIGHTS}"
+        )
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        model.load_state_dict(load_file(weights))  # type: ignore[attr-defined]
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"cannot read {weights}: {error}") from error
+    except RuntimeError as error:
+        raise InputError(f"{weights} does not fit {type(model).__name__}: {_first_problem(error)}") from error
+    return cast(LutModel, model.to(device).eval())  # type: ignore[attr-defined]
+
+
+def _state(model: LutModel) -> dict[str, Any]:
+    return model.state_dict() if hasattr(model, "state_dict") else {}
+
+
+def _first_problem(error: RuntimeError) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[1] if len(lines) > 1 else lines[0]
+
+
+def _targets(config: Any) -> Iterator[str]:
+    """Every `_target_` of a configuration, nested ones too."""
+    if isinstance(config, Mapping):
+        if "_target_" in config:
+            yield str(config["_target_"])
+        for value in config.values():
+            yield from _targets(value)
+    elif isinstance(config, list | tuple):
+        for value in config:
+            yield from _targets(value)
+
+
+def _refuse_foreign(target: str) -> None:
+    """A target is taken unasked only when lutgrade itself defines it: `lutgrade.x.os.system` is not."""
+    module, _, name = target.rpartition(".")
+    if module.startswith("lutgrade."):
+        try:
+            found = getattr(importlib.import_module(module), name, None)
+        except ImportError:
+            found = None
+        if getattr(found, "__module__", "").startswith("lutgrade."):
+            return
+    raise InputError(
+        f"the checkpoint names {target}, which is not lutgrade's; load it with trusted=True if you trust it"
+    )

@@ -1,0 +1,73 @@
+"""Where the parts of a result go, and that nothing is lost by putting them there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lutgrade.errors import InputError
+from lutgrade.files import check_writable
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files of one result; None is not written."""
+
+    graded: Path
+    cube: Path | None = None
+    sheet: Path | None = None
+    report: Path | None = None
+
+    @classmethod
+    def beside(cls, content: Path, graded: str | Path | None = None, *, extras: bool = True) -> Outputs:
+        """`clip_graded.mp4` beside `clip.mp4`, and beside that its cube, sheet and report (JSON lies beside it)."""
+        if graded is None:
+            stem, suffix = (content.name, "") if content.is_dir() else (content.stem, content.suffix)
+            graded = content.with_name(f"{stem}_graded{suffix}")
+        graded = Path(graded)
+        if not extras:
+            return cls(graded)
+        return cls(
+            graded,
+            graded.with_name(f"{graded.stem}.cube"),
+            graded.with_name(f"{graded.stem}_sheet.png"),
+            graded.with_name(f"{graded.stem}_report.md"),
+        )
+
+    def with_paths(self, *, cube: Path | None, sheet: Path | None, report: Path | None) -> Outputs:
+        """The same with the parts that are given in other places."""
+        return replace(self, cube=cube or self.cube, sheet=sheet or self.sheet, report=report or self.report)
+
+    def files(self) -> Iterator[Path]:
+        """Every path that will be written, but for the cubes of further shots."""
+        yield self.graded
+        yield from (path for path in (self.cube, self.sheet, self.report) if path is not None)
+        if self.report is not None:
+            yield self.report.with_suffix(".json")
+
+    def check(self, inputs: Sequence[Path], *, overwrite: bool) -> None:
+        """Fails before any work is done.
+
+        Raises:
+            InputError: a file that cannot be written, that is one of the inputs, that is named twice, or that
+                exists, unless `overwrite`.
+        """
+        seen: set[Path] = set()
+        sources = {path.resolve() for path in inputs}
+        for path in self.files():
+            check_writable(path)
+            resolved = path.resolve()
+            if resolved in sources:
+                raise InputError(f"{path} is an input and is never overwritten; give another --output")
+            if resolved in seen:
+                raise InputError(f"{path} is named for two outputs; give each its own")
+            if path.exists() and not overwrite:
+                raise InputError(f"{path} exists; give another --output, or --overwrite")
+            seen.add(resolved)
+
+    def cube_of(self, shot: int, shots: int) -> Path | None:
+        """The cube of a shot, counted from 0: the path itself where there is one shot, else numbered from 001."""
+        if self.cube is None or shots == 1:
+            return self.cube
+        return self.cube.with_name(f"{self.cube.stem}_shot{shot + 1:03d}{self.cube.suffix}")

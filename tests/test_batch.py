@@ -1,0 +1,73 @@
+"""Folders of contents, paired with references by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from clips import scene, write_clip
+from lutgrade.batch import grade_folder, is_batch, pair
+from lutgrade.errors import InputError
+
+
+@pytest.fixture
+def contents(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write_clip(folder / "beach.mp4", scene(1, 5))
+    Image.fromarray(scene(2, 1)[0]).save(folder / "street.png")
+    (folder / "notes.txt").write_text("not a medium")
+    return folder
+
+
+@pytest.fixture
+def references(tmp_path: Path) -> Path:
+    folder = tmp_path / "looks"
+    folder.mkdir()
+    for seed, name in ((3, "street.jpg"), (4, "beach.png"), (5, "other.png")):
+        Image.fromarray(scene(seed, 1)[0]).save(folder / name)
+    return folder
+
+
+def test_a_folder_of_numbered_frames_is_one_clip(tmp_path: Path, contents: Path) -> None:
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for index in range(3):
+        Image.fromarray(scene(1, 1)[0]).save(frames / f"shot_{index:04d}.jpg")
+    assert not is_batch(frames)
+    assert is_batch(contents)
+    assert not is_batch(contents / "beach.mp4")
+
+
+def test_references_pair_by_stem(contents: Path, references: Path) -> None:
+    assert [(a.name, b.name) for a, b in pair(contents, references)] == [
+        ("beach.mp4", "beach.png"),
+        ("street.png", "street.jpg"),
+    ]
+
+
+def test_one_reference_serves_all(contents: Path, references: Path) -> None:
+    single = references / "other.png"
+    assert [b for _, b in pair(contents, single)] == [single, single]
+
+
+def test_a_content_without_its_reference_is_named(contents: Path, references: Path) -> None:
+    (references / "street.jpg").unlink()
+    with pytest.raises(InputError, match=r"street\.png"):
+        pair(contents, references)
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path, references: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no video or image"):
+        pair(tmp_path / "empty", references)
+
+
+def test_a_broken_clip_does_not_stop_the_others(tmp_path: Path, contents: Path, references: Path) -> None:
+    (contents / "beach.mp4").write_bytes(b"not a video")
+    results = []
+    with pytest.raises(InputError, match=r"1 of 2 were not graded: beach\.mp4"):
+        results.extend(grade_folder(contents, references, tmp_path / "out", extras=False))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["street.png"]
