@@ -189,7 +189,7 @@ def _matrix(code: int, frame: av.VideoFrame, path: Path, kind: str) -> str:
     if kind == "yuv":
         warnings.warn(
             f"{path}: says no colour matrix; {guess.upper().replace('BT', 'BT.')} is assumed for "
-            f"{frame.width}x{frame.height} (choose another with matrix=)",
+            f"{frame.width}x{frame.height} (--matrix, or matrix=, names another)",
             stacklevel=6,
         )
     return guess
