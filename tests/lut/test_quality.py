@@ -30,8 +30,8 @@ BAD: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "crushed": (lambda x: (2 * x - 0.5).clamp(0, 1), "clips"),
     "crushed beyond": (lambda x: 2 * x - 0.5, r"outside \[0, 1\]"),
     "swapped": (lambda x: x.flip(-3), "skin turns"),
-    "green": (lambda x: x * torch.tensor([0.6, 1.0, 0.6])[:, None, None], "green cast"),
-    "blue": (lambda x: x * torch.tensor([0.6, 0.8, 1.0])[:, None, None], "blue cast"),
+    "green": (lambda x: x * torch.tensor([0.6, 1.0, 0.6])[:, None, None], "cast of green"),
+    "blue": (lambda x: x * torch.tensor([0.6, 0.8, 1.0])[:, None, None], "cast of blue"),
     "dark": (lambda x: 0.3 * x, "skin changes strongly"),
 }
 

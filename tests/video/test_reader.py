@@ -42,7 +42,10 @@ def test_colors_follow_the_tags(tmp_path: Path, matrix: str, full: bool, pixel_f
         assert frame.image.dtype == torch.float32
 
 
-@pytest.mark.parametrize(("size", "matrix"), [((64, 48), "bt601"), ((48, 718), "bt601"), ((720, 720), "bt709")])
+@pytest.mark.parametrize(
+    ("size", "matrix"),
+    [((64, 48), "bt601"), ((1024, 576), "bt601"), ((48, 718), "bt601"), ((1280, 536), "bt709"), ((720, 720), "bt709")],
+)
 def test_an_untagged_file_is_guessed_by_its_size_and_said(tmp_path: Path, size: tuple[int, int], matrix: str) -> None:
     path = make_clip(tmp_path / "a.mkv", codec="ffv1", size=size, matrix=None, count=1)
     with pytest.warns(UserWarning, match=rf"says no colour matrix; BT.{matrix[2:]} is assumed.*matrix="):

@@ -108,7 +108,7 @@ class Quality:
             ),
             (
                 self.grey_cast > MAX_CAST,
-                f"greys take a {self.grey_cast_hue} cast: chroma up to {self.grey_cast:.0f}",
+                f"greys take a cast of {self.grey_cast_hue}: chroma up to {self.grey_cast:.0f}",
             ),
         ]
         return [text for found, text in checks if found]

@@ -22,7 +22,7 @@ from lutgrade.video.layout import layout_of
 # Code points of ITU-T H.273 (AVColorSpace, AVColorRange).
 MATRIX_NAMES = {0: "rgb", 1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}
 RANGE_LIMITED, RANGE_FULL = 1, 2
-HD_LINES = 720
+SD_LONG_SIDE, SD_SHORT_SIDE = 1280, 576  # a picture under the first and of the second at most is SD
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,9 @@ def fit_within(info: VideoInfo, max_side: int | None, transposed: bool) -> tuple
 
 
 def assumed_matrix(width: int, height: int) -> str:
-    """What an untagged file is taken to mean, as players do: BT.709 from 720 lines on, BT.601 below."""
-    return "bt709" if min(width, height) >= HD_LINES else "bt601"
+    """What an untagged file is taken to mean: BT.601 for SD, else BT.709; a wide picture can be HD at 540 lines."""
+    sd = max(width, height) < SD_LONG_SIDE and min(width, height) <= SD_SHORT_SIDE
+    return "bt601" if sd else "bt709"
 
 
 def _describe(

@@ -45,8 +45,8 @@ def open_video(
     Args:
         backend: "av" reads everything at its full depth; "decord" is for training, 8 bits, and faster.
         max_side: shrinks frames to this longer side, for analysis.
-        matrix: "bt709", "bt601" or "bt2020", instead of what the file says. An untagged file of 720 lines or
-            more is taken as BT.709, below that as BT.601, with a warning.
+        matrix: "bt709", "bt601" or "bt2020", instead of what the file says. An untagged file is taken as
+            BT.601 where it is under 1280 wide and of 576 lines at most, else as BT.709, with a warning.
         range: instead of what the file says; an untagged file is limited.
         every: seconds between the frames that are given, for key frames; None gives all.
 
