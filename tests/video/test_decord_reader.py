@@ -129,3 +129,10 @@ def test_opened_before_a_fork_it_reads_after_it(tmp_path: Path) -> None:
     assert results.get(timeout=60) == 8
     child.join(timeout=10)
     assert child.exitcode == 0
+
+
+def test_skipping_before_the_first_frame_lands_where_it_should(data_dir: Path) -> None:
+    path = data_dir / "clips" / "cockatoo.mp4"
+    reader = open_video(path, backend="decord")
+    assert isinstance(reader, DecordReader)
+    torch.testing.assert_close(reader.frames_at([100]), reader.frames_at([0, 100])[1:], rtol=0, atol=0)

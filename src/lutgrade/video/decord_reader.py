@@ -79,6 +79,9 @@ class DecordReader:
             raise InputError(f"{self.info.path}: frames must rise from 0 to {count - 1} at most, not {list(indices)}")
         images, position = [], 0
         for index in indices:
+            if index > position == 0:
+                decoder.next()  # a skip before the first frame would be a seek, which decord does wrongly
+                position = 1
             if index > position:
                 decoder.skip_frames(index - position)
             images.append(self._image(decoder))
