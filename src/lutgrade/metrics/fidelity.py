@@ -6,7 +6,8 @@ from torch import Tensor
 
 from lutgrade.color.difference import ciede2000
 from lutgrade.color.spaces import srgb_to_lab
-from lutgrade.errors import InputError, LutgradeError
+from lutgrade.errors import InputError
+from lutgrade.metrics.frames import missing_library, target_of
 from lutgrade.protocols import Sample
 
 
@@ -22,7 +23,7 @@ class PSNR:
 
     def __call__(self, graded: Tensor, sample: Sample) -> Tensor:
         """Graded `[T, 3, H, W]` against the sample's target, to `[T]`."""
-        target = _target(graded, sample)
+        target = target_of(graded, sample)
         error = (graded.double() - target.double()).square().mean(dim=(1, 2, 3))
         return -10 * error.log10()
 
@@ -40,13 +41,13 @@ class SSIM:
 
     def __call__(self, graded: Tensor, sample: Sample) -> Tensor:
         """Graded `[T, 3, H, W]`, at least 11 pixels a side, against the sample's target, to `[T]`."""
-        target = _target(graded, sample)
+        target = target_of(graded, sample)
         if min(graded.shape[-2:]) < 11:
             raise InputError(f"SSIM needs frames of at least 11x11, not {list(graded.shape[-2:])}")
         try:
-            from pytorch_msssim import ssim  # type: ignore[import-untyped]
+            from pytorch_msssim import ssim
         except ImportError as error:
-            raise LutgradeError("SSIM needs pytorch-msssim; install it with pip install 'lutgrade[metrics]'") from error
+            raise missing_library("SSIM", "pytorch-msssim") from error
         return ssim(graded.float(), target.float(), data_range=1.0, size_average=False)
 
 
@@ -59,16 +60,6 @@ class CIEDE2000:
 
     def __call__(self, graded: Tensor, sample: Sample) -> Tensor:
         """Graded `[T, 3, H, W]` against the sample's target, to `[T]`."""
-        target = _target(graded, sample)
+        target = target_of(graded, sample)
         difference = ciede2000(srgb_to_lab(graded), srgb_to_lab(target))  # [T, H, W]
         return difference.mean(dim=(1, 2))
-
-
-def _target(graded: Tensor, sample: Sample) -> Tensor:
-    if sample.target is None:
-        raise InputError(f"the sample {sample.name!r} has no target to score against")
-    if graded.shape != sample.target.shape:
-        raise InputError(
-            f"graded frames are {list(graded.shape)}, the target of {sample.name!r} is {list(sample.target.shape)}"
-        )
-    return sample.target
