@@ -42,7 +42,7 @@ class PairedProtocol:
     """
 
     def __init__(
-        self, photos: str | Path | Iterable[Path], luts: str | Path | Iterable[Path], *, per_photo: int = 4
+        self, photos: str | Path | Iterable[Path], luts: str | Path | Iterable[Path], *, per_photo: int = 2
     ) -> None:
         self.photos = _files(photos, IMAGE_SUFFIXES, "photographs")
         self.luts = _files(luts, {".cube"}, "LUTs")

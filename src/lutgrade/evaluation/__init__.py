@@ -1,1 +1,1 @@
-""""""
+"""Scoring of models on data whose right answer is known."""
