@@ -10,6 +10,7 @@ import yaml
 
 from lutgrade.checkpoints import DEFAULT_MODEL, describe, load_model, model_names, save_checkpoint
 from lutgrade.errors import InputError
+from training.tiny import TinyLut
 
 CONFIG = {"_target_": "lutgrade.models.matching.MKL", "size": 9}
 
@@ -19,6 +20,12 @@ def test_every_name_loads_and_says_what_it_is() -> None:
     for name in model_names():
         assert callable(load_model(name))
         assert len(describe(name)) > 10
+
+
+def test_a_model_to_be_trained_is_no_name_and_says_what_it_needs() -> None:
+    assert "nlut_small" not in model_names()
+    with pytest.raises(InputError, match=r"'nlut_small' has weights and none were found: train it"):
+        load_model("nlut_small")
 
 
 def test_no_name_is_the_default() -> None:
@@ -63,3 +70,36 @@ def test_a_strangers_checkpoint_cannot_name_foreign_code(tmp_path: Path, target:
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG | {"space": {"_target_": target}}))
     with pytest.raises(InputError, match="trusted=True"):
         load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("cut", r"cannot read .*model\.safetensors"),
+        ("text", r"cannot read .*model\.safetensors"),
+        ("other", r"model\.safetensors does not fit TinyLut: size mismatch"),
+        ("missing", r"has weights and none were found"),
+    ],
+)
+def test_weights_that_cannot_be_used_are_one_line(tmp_path: Path, damage: str, message: str) -> None:
+    config = {"_target_": "training.tiny.TinyLut", "width": 16}
+    save_checkpoint(tmp_path, TinyLut(16), config)
+    weights = tmp_path / "model.safetensors"
+    if damage == "cut":
+        weights.write_bytes(weights.read_bytes()[:-100])
+    elif damage == "text":
+        weights.write_text("no weights at all")
+    elif damage == "other":
+        save_checkpoint(tmp_path, TinyLut(8), config)
+    else:
+        weights.unlink()
+    with pytest.raises(InputError, match=message) as caught:
+        load_model(tmp_path, trusted=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_learned_checkpoint_gives_the_grades_that_it_was_saved_with(tmp_path: Path) -> None:
+    model = TinyLut(8)
+    save_checkpoint(tmp_path, model, {"_target_": "training.tiny.TinyLut", "width": 8})
+    images = torch.rand(2, 1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert load_model(tmp_path, trusted=True)(*images).table.equal(model(*images).table)  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ from lutgrade.errors import InputError
 from lutgrade.files import replacing
 from lutgrade.protocols import LutModel
 
-DEFAULT_MODEL = "mkl"  # the best of the matchers on the paired protocol; see the README's table
+DEFAULT_MODEL = "unbalanced_mkl"  # the best of the matchers on the paired protocol; benchmarks/paired.md
 
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 
@@ -28,17 +28,29 @@ CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 def model_names() -> list[str]:
     """Every name that `load_model` takes: shipped checkpoints and configurations that need no weights."""
     shipped = [p.parent.name for p in paths.shipped_checkpoints().glob(f"*/{CONFIG}")]
-    configured = [p.stem for p in (paths.configs() / "model").glob("*.yaml")]
-    return sorted({*shipped, *configured})
+    closed = [p.stem for p in (paths.configs() / "model").glob("*.yaml") if not _is_learned(p)]
+    return sorted({*shipped, *closed})
 
 
 def describe(name: str) -> str:
     """What a model is, in a line: the first line of its class's docstring."""
     source = _find(name)
-    target = _read_config(source if source.is_file() else source / CONFIG)["_target_"]
-    module, _, attribute = target.rpartition(".")
-    documentation = getattr(importlib.import_module(module), attribute).__doc__ or ""
+    documentation = _class_of(source if source.is_file() else source / CONFIG).__doc__ or ""
     return documentation.strip().partition("\n")[0]
+
+
+def _class_of(config: Path) -> Any:
+    """What the `_target_` of a configuration file names."""
+    module, _, attribute = _read_config(config)["_target_"].rpartition(".")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _is_learned(config: Path) -> bool:
+    """Whether a model has weights: a closed form is no `nn.Module`."""
+    from torch import nn
+
+    found = _class_of(config)
+    return isinstance(found, type) and issubclass(found, nn.Module)
 
 
 def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu", trusted: bool = False) -> LutModel:
@@ -65,16 +77,27 @@ def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu", t
 
 def build_model(config: Mapping[str, Any], *, trusted: bool = True) -> LutModel:
     """Instantiates a model configuration (`_target_` and arguments), without weights."""
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
-
     if not trusted:
         for target in _targets(config):
             _refuse_foreign(target)
+    return cast(LutModel, build(config))
+
+
+def build(config: Mapping[str, Any]) -> Any:
+    """Instantiates any configuration of ours (`_target_` and arguments, nested).
+
+    Raises:
+        InputError: it cannot be built; says which class and why, in a line.
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
     try:
-        return cast(LutModel, instantiate(config, _convert_="all"))
+        return instantiate(config, _convert_="all")
     except InstantiationException as error:
         reason = error.__cause__ or error
+        if isinstance(reason, InputError):
+            raise reason from error
         raise InputError(f"cannot build {config.get('_target_')}: {str(reason).splitlines()[0]}") from error
 
 

@@ -146,6 +146,7 @@ def predict_lut(model: LutModel, content: Tensor, reference: Tensor, options: Gr
     """The LUT that takes the content's own encoding to the grade, from a key frame and its reference `[3, h, w]`."""
     with torch.inference_mode():
         grade = model(content[None].to(options.device), reference[None].to(options.device))
+        grade = getattr(grade, "lut", grade)  # the part of a colour map that a LUT can hold
         lut = Lut.from_function(lambda x: grade(x.to(options.device)).cpu(), options.nodes)
         lut = lut.blend(options.strength)
         if options.input_log is None:

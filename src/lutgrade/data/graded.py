@@ -22,6 +22,7 @@ from lutgrade.data.images import Pictures, resize
 from lutgrade.data.luts import LutBank, LutSource
 from lutgrade.data.samples import collate
 from lutgrade.errors import InputError
+from lutgrade.lut import Lut
 from lutgrade.ops import apply_lut
 from lutgrade.protocols import Sample
 
@@ -141,6 +142,22 @@ class GradedPairs(Dataset[UngradedSample]):
             lut=lut,
             name=batch.name,
         )
+
+    def sample_luts(self, count: int, size: int) -> Tensor:
+        """`count` of the LUTs that it grades with, always the same, `[count, 3, size, size, size]`.
+
+        Raises:
+            InputError: it has no LUTs.
+        """
+        if self.bank is None:
+            raise InputError("this data set grades nothing, so it has no LUTs to take statistics of")
+        rng = np.random.default_rng([self.seed, 0, 2])
+        tables = []
+        for _ in range(count):  # one by one: at the bank's own size, all of them would be hundreds of megabytes
+            rows, weights = self.bank.draw(rng)
+            mixture = self.bank.mixtures(torch.from_numpy(rows)[None], torch.from_numpy(weights)[None])
+            tables.append(Lut(mixture).resize(size).table)
+        return torch.cat(tables)
 
     def _shuffled(self, epoch: int) -> np.ndarray:
         return np.random.default_rng([self.seed, epoch, 1]).permutation(len(self.pictures.paths))

@@ -1,0 +1,67 @@
+"""Direct LUT optimisation: the nodes of a LUT, without a predictor, trained on one pair."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from lutgrade.lut import Lut
+from lutgrade.models.adaptation import adapt
+from lutgrade.models.encoders import to_square
+from lutgrade.models.pixels import check_images
+from lutgrade.protocols import Objective
+
+
+class DirectLut:
+    """Optimises a LUT for each pair under an objective, from the identity; no weights.
+
+    NLUT's published fine-tuning comes to this: batch statistics over one repeated pair leave its predictor no
+    gradient, so that only the LUTs learn.
+
+    Args:
+        objective: what is minimised, with its smoothness and monotonicity terms.
+        size: nodes a side.
+        steps: of Adam, for each pair.
+        learning_rate: of Adam, in units of the encoded values.
+        resolution: side that the images are resized to, which changes their statistics little.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        *,
+        size: int = 33,
+        steps: int = 60,
+        learning_rate: float = 0.01,
+        resolution: int = 96,
+    ) -> None:
+        self.objective = objective
+        self.resolution = resolution
+        self.size = size
+        self.steps = steps
+        self.learning_rate = learning_rate
+
+    def __call__(self, content: Tensor, reference: Tensor) -> Lut:
+        """Images `[B, 3, H, W]`, sRGB-encoded in [0, 1], sizes may differ, to a LUT an image, in [0, 1]."""
+        check_images(content, reference)
+        content, reference = (to_square(image, self.resolution) for image in (content, reference))
+        tables = [self._optimise(c[None], r[None]) for c, r in zip(content, reference, strict=True)]
+        return Lut(torch.cat(tables))
+
+    def _optimise(self, content: Tensor, reference: Tensor) -> Tensor:
+        """The table `[1, 3, S, S, S]` of one pair."""
+        with torch.inference_mode(False):
+            start = _Residual(self.size).to(content.device)
+        tuned = adapt(start, content, reference, self.objective, steps=self.steps, learning_rate=self.learning_rate)
+        return tuned(content, reference).table.detach().clamp(0, 1)
+
+
+class _Residual(nn.Module):
+    """A LUT that is its own parameter."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.residual = nn.Parameter(torch.zeros(1, 3, size, size, size))
+
+    def forward(self, content: Tensor, reference: Tensor) -> Lut:
+        return Lut.from_residual(self.residual)

@@ -1,0 +1,195 @@
+"""The trainer: builds nothing, knows no model; it accumulates, steps, averages, logs, validates, saves and resumes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import nn
+
+from lutgrade.errors import InputError
+from lutgrade.protocols import Objective
+from lutgrade.training.batches import TrainingSet
+from lutgrade.training.run import Run
+from lutgrade.training.samples import DrawSamples
+from lutgrade.training.schedule import Schedule
+from lutgrade.training.state import check_same, load_state, remove_partial
+from lutgrade.training.stepper import MakeOptimizer, Stepper
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+Precision = Literal["no", "bf16", "fp16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainer:
+    """How to train; `fit` does it.
+
+    Args:
+        steps: of the optimiser.
+        batch_size: samples a step, over all processes.
+        micro_batch: samples a forward pass; a step accumulates as many as its batch takes. None is the share of a
+            process. With the same micro-batch, losses do not depend on the number of processes.
+        precision: "no" is float32; "bf16" and "fp16" are autocast, the latter with a loss scale.
+        clip: largest norm of the gradient; None leaves it.
+        ema: decay of the averaged weights, which are then what is validated and shipped; None keeps none.
+        schedule: of the learning rate.
+        workers: processes that load data; 0 loads it in this one.
+        compile: `torch.compile` the model.
+        gradient_checkpointing: calls the model's `enable_gradient_checkpointing()`.
+        deterministic: uses only deterministic algorithms, so that a resumed run is exact on a GPU too.
+        monitor: the validated value whose smallest marks the best checkpoint.
+        log_every: steps between lines of the log; likewise the three below. The last step counts as due.
+        validate_every: of validation.
+        save_every: of saving the state and the last checkpoint.
+        sample_every: of pictures.
+        samples: draws the pictures; None draws none.
+        wandb: name of a wandb project; None leaves wandb alone.
+    """
+
+    steps: int
+    batch_size: int
+    micro_batch: int | None = None
+    precision: Precision = "no"
+    clip: float | None = 1.0
+    ema: float | None = 0.999
+    schedule: Schedule = field(default_factory=Schedule)
+    workers: int = 0
+    compile: bool = False
+    gradient_checkpointing: bool = False
+    deterministic: bool = False
+    monitor: str = "loss"
+    log_every: int = 10
+    validate_every: int = 500
+    save_every: int = 500
+    sample_every: int = 500
+    samples: DrawSamples | None = None
+    wandb: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "log_every", "validate_every", "save_every", "sample_every"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise InputError(f"trainer.{name} is {value}; it is a whole number of at least 1")
+
+    def fit(
+        self,
+        model: nn.Module,
+        objective: Objective,
+        train: TrainingSet,
+        valid: TrainingSet | None = None,
+        *,
+        optimizer: MakeOptimizer,
+        folder: str | Path,
+        config: Mapping[str, Any],
+        seed: int = 0,
+        resume: bool = False,
+    ) -> Path:
+        """Trains a model, in place.
+
+        Args:
+            model: with `initialise()`, where it starts from weights that are read from elsewhere, and `fit_to(train)`,
+                where it starts from statistics of the training set.
+            objective: what is minimised.
+            train: trained on, in an order that follows from the seed.
+            valid: validated on, in its own order; without it, the last checkpoint is the best.
+            optimizer: makes the optimiser from a list of parameters.
+            folder: of the run: checkpoints in `best/` and `last/`, `log.jsonl`, `samples/`, `state.pt`, `config.yaml`.
+            config: resolved; its `model` goes into the checkpoints, the whole is compared when resuming.
+            seed: of everything that is random.
+            resume: continues from `state.pt`, with the losses that a run never stopped would have had.
+
+        Returns:
+            The folder of the best checkpoint, for `lutgrade.load_model`.
+
+        Raises:
+            InputError: settings that cannot work, or a folder that holds a run already (or another one).
+            LutgradeError: a loss that is not finite, or a full disk; the checkpoints before it stay.
+        """
+        accelerator = make_accelerator(self.precision)
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        saved = self._saved(folder, dict(config, seed=seed), resume, accelerator)
+        if saved is None:
+            _start(model, train)
+        if self.gradient_checkpointing:
+            _checkpoint_gradients(model)
+        with _determinism(self.deterministic):
+            stepper = Stepper(
+                model, objective, optimizer, accelerator, clip=self.clip, ema=self.ema, compile=self.compile
+            )
+            run = Run(self, stepper, objective, train, valid, folder, dict(config, seed=seed), seed)
+            if saved is not None:
+                run.load_state_dict(saved)
+            return run.go()
+
+    def _saved(
+        self, folder: Path, config: Mapping[str, Any], resume: bool, accelerator: Accelerator
+    ) -> dict[str, Any] | None:
+        """The state to continue from; None for a new run."""
+        saved = load_state(folder)
+        if saved is not None:
+            if not resume:
+                begun = f"{folder} holds a run at step {saved['step']}"
+                raise InputError(f"{begun}: continue it with resume=true, or choose another name")
+            check_same(folder, saved["config"], config)
+        accelerator.wait_for_everyone()  # all have looked before one of them writes
+        if accelerator.is_main_process:
+            remove_partial(folder)
+        return saved
+
+
+def make_accelerator(precision: Precision) -> Accelerator:
+    """The device and processes that this program was started on, at a precision.
+
+    Raises:
+        InputError: a precision that is unknown, or that the device lacks.
+    """
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state()  # it is shared, and would hold a run to the precision of the one before it
+    try:
+        accelerator = Accelerator(mixed_precision=precision)
+    except ValueError as error:
+        raise InputError(f"trainer.precision={precision}: {str(error).splitlines()[0]}") from error
+    if precision == "fp16" and accelerator.scaler is None:  # accelerate would train in float32 and not say so
+        raise InputError(f"trainer.precision=fp16 needs a GPU, not {accelerator.device.type}; use bf16 or no")
+    return accelerator
+
+
+def _start(model: nn.Module, train: TrainingSet) -> None:
+    """What a model asks for before its first step: weights from elsewhere, statistics of its training set."""
+    initialise, fit_to = getattr(model, "initialise", None), getattr(model, "fit_to", None)
+    if initialise is not None:
+        initialise()
+    if fit_to is not None:
+        fit_to(train)
+
+
+def _checkpoint_gradients(model: nn.Module) -> None:
+    enable = getattr(model, "enable_gradient_checkpointing", None)
+    if enable is None:
+        raise InputError(
+            f"{type(model).__name__} has no gradient checkpointing; leave trainer.gradient_checkpointing off"
+        )
+    enable()
+
+
+@contextmanager
+def _determinism(wanted: bool) -> Iterator[None]:
+    """Only deterministic algorithms within the block, where asked for."""
+    before = torch.are_deterministic_algorithms_enabled()
+    if wanted:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
+        torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
