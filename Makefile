@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt setup.py $(wildcard src/lutgrade/ops/cs
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -q --upgrade -c constraints.txt pip setuptools
 	$(BIN)/pip install -q -c constraints.txt torch==$$(sed -n 's/^torch==//p' constraints.txt)
-	$(BIN)/pip install -q -c constraints.txt -e ".[dev]"
+	$(BIN)/pip install -qq -c constraints.txt -e ".[dev]"
 	@touch $@
 
 clean:
