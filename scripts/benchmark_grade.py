@@ -1,7 +1,8 @@
 """Measures `lutgrade grade` on a clip: where the time goes, and that peak memory does not grow with its length.
 
 Every run is a process of its own, which reports its peak resident memory. The looped clip repeats the packets of the
-first, so it is as hard to decode. Writes benchmarks/grade.json and .md.
+first, so it is as hard to decode; it is graded with the contact sheet, whose size follows the number of shots (of
+which it shows 24 at most), and without. Writes benchmarks/grade.json and .md.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -25,13 +27,15 @@ def main() -> None:
     parser.add_argument("--reference", type=Path, required=True)
     parser.add_argument("--loops", type=int, default=10, help="length of the looped clip, in lengths of the first")
     parser.add_argument("--model", default=None)
+    parser.add_argument("--no-extras", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        return print(json.dumps(measure(arguments.content, arguments.reference, arguments.model)))
+        row = measure(arguments.content, arguments.reference, arguments.model, extras=not arguments.no_extras)
+        return print(json.dumps(row))
     with tempfile.TemporaryDirectory() as folder:
         looped = loop(arguments.content, Path(folder) / f"looped{arguments.content.suffix}", arguments.loops)
-        rows = [run(clip, arguments) for clip in (arguments.content, looped)]
+        rows = [run(arguments.content, arguments), run(looped, arguments), run(looped, arguments, "--no-extras")]
     from lutgrade.reporting import environment
 
     facts = environment() | {"cores": str(os.cpu_count()), "command": f"python {' '.join(sys.argv)}"}
@@ -42,22 +46,29 @@ def main() -> None:
     print(text)
 
 
-def run(clip: Path, arguments: argparse.Namespace) -> dict[str, object]:
+def run(clip: Path, arguments: argparse.Namespace, *flags: str) -> dict[str, object]:
     """Grades a clip in a child process."""
-    command = [sys.executable, __file__, str(clip), "--reference", str(arguments.reference), "--child"]
+    command = [sys.executable, __file__, str(clip), "--reference", str(arguments.reference), "--child", *flags]
     command += ["--model", arguments.model] if arguments.model else []
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
 
 
-def measure(clip: Path, reference: Path, model: str | None) -> dict[str, object]:
+def measure(clip: Path, reference: Path, model: str | None, *, extras: bool) -> dict[str, object]:
     """Grades a clip here, once, and reports frames, seconds a step and the peak resident memory in MB."""
-    from lutgrade.grading import grade
+    from lutgrade.cli import settle_process
 
-    with tempfile.TemporaryDirectory() as folder:
-        result = grade(clip, reference, Path(folder) / f"graded{clip.suffix}", model=model)
+    settle_process()
+    from lutgrade.grading import grade
+    from lutgrade.outputs import Outputs
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        outputs = Outputs.beside(clip, Path(folder) / f"graded{clip.suffix}", extras=extras)
+        result = grade(clip, reference, outputs, model=model)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     size = f"{result.content.width}x{result.content.height}"
-    return {"frames": result.frames, "size": size, "shots": len(result.shots), "peak_mb": peak, **result.seconds}
+    facts = {"frames": result.frames, "size": size, "shots": len(result.shots), "extras": extras, "peak_mb": peak}
+    return facts | result.seconds
 
 
 def loop(clip: Path, target: Path, loops: int) -> Path:
@@ -85,8 +96,10 @@ def loop(clip: Path, target: Path, loops: int) -> Path:
 def table(rows: list[dict[str, object]], facts: dict[str, str]) -> str:
     """The rows as Markdown, with where they were measured."""
     lines = [
-        "| frames | size | shots | " + " | ".join(f"{step} (s)" for step in STEPS) + " | frames/s | peak memory (MB) |",
-        "|" + "---|" * (len(STEPS) + 5),
+        "| frames | size | shots | extras | "
+        + " | ".join(f"{step} (s)" for step in STEPS)
+        + " | frames/s | peak memory (MB) |",
+        "|" + "---|" * (len(STEPS) + 6),
     ]
     for row in rows:
         steps = " | ".join(f"{row[step]:.2f}" for step in STEPS)

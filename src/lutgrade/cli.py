@@ -32,11 +32,11 @@ INTERRUPTED = 130  # what a shell reports after Ctrl-C
 
 def main() -> None:
     """The entry point: exits with 0, with 2 for bad input, with 1 for a failed run."""
-    _settle_process()
+    settle_process()
     sys.exit(run(sys.argv[1:]))
 
 
-def _settle_process() -> None:
+def settle_process() -> None:
     """Settings of the whole process that a command which owns it may make."""
     # Idle OpenMP threads must sleep: spinning, they take the cores from decoder and encoder. Read when torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -26,7 +26,9 @@ class LutSamples(Protocol):
 
 
 class LutPredictor(nn.Module):
-    """Coefficients of LUT components from features, histograms and statistics of the pair, on top of MKL's (ours).
+    """A learned LUT: MKL's map, corrected by a network among the LUTs that resemble its training's (ours).
+
+    The network sees features, histograms and statistics of the pair and gives coefficients of LUT components.
 
     The linear Monge-Kantorovich map of the pair is read at the content's colours, and the likeliest LUT under it is
     the anchor; the network adds to its coefficients. Untrained, it gives the anchor.

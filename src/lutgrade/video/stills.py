@@ -146,7 +146,7 @@ def write_still(
         warnings.warn(f"{path}: {file_format} holds no transparency; it is left out", stacklevel=2)
         alpha = None
     channels = image if alpha is None else torch.cat([image, alpha])
-    pixels = channels.detach().cpu().float().nan_to_num(0.0).clamp(0, 1).permute(1, 2, 0).numpy()  # [H, W, C]
+    pixels = channels.detach().cpu().float().nan_to_num(0.0).clamp_(0, 1).permute(1, 2, 0).numpy()  # [H, W, C]
     depth = bits if bits is not None else like.bits if like else 8
     if depth > 8 and file_format in _DEEP_FORMATS:
         data = deep.encode(pixels, path.suffix)
@@ -208,7 +208,8 @@ def _without_alpha(image: Image.Image) -> Image.Image:
 
 
 def _encode(pixels: np.ndarray, file_format: str, like: StillInfo | None, path: Path) -> bytes:
-    image = Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
+    levels = pixels * 255
+    image = Image.fromarray(np.rint(levels, out=levels).astype(np.uint8))
     options: dict[str, object] = dict(_LOSSY.get(file_format, {}))
     if file_format != "BMP" and like is not None:
         if like.icc:
