@@ -162,6 +162,25 @@ def test_the_input_is_never_touched(clip: Path, still: Path) -> None:
     assert clip.read_bytes() == data
 
 
+@pytest.mark.parametrize(("code", "name"), [(16, "PQ"), (18, "HLG")])
+def test_hdr_is_never_taken_for_sdr(tmp_path: Path, still: Path, code: int, name: str) -> None:
+    import av
+
+    clip = tmp_path / "hdr.mkv"
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream("libx265", rate=25, options={"x265-params": "log-level=error"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
+        stream.codec_context.color_trc, stream.codec_context.colorspace = code, 9
+        for image in scene(1, 3):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p10le")
+            frame.color_trc = code
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with pytest.raises(InputError, match=rf"is HDR \({name}\)"):
+        grade(clip, still)
+    assert [path.name for path in tmp_path.iterdir() if "graded" in path.name] == []
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
