@@ -1,4 +1,4 @@
-"""Small clips for tests, made with PyAV."""
+"""Small clips and photographs for tests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from PIL import Image
 
 
 def scene(seed: int, frames: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:
@@ -68,3 +69,11 @@ def decode(path: Path, pixel_format: str = "rgb24") -> np.ndarray:
     """All frames, `[T, H, W, 3]`."""
     with av.open(str(path)) as container:
         return np.stack([frame.to_ndarray(format=pixel_format) for frame in container.decode(video=0)])
+
+
+def write_photo(path: Path, seed: int = 0, size: tuple[int, int] = (96, 128), **options: object) -> Path:
+    """A smooth random photograph."""
+    coarse = np.random.default_rng(seed).integers(20, 235, (4, 5, 3), np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(coarse).resize(size[::-1], Image.Resampling.BICUBIC).save(path, **options)
+    return path

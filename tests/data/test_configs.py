@@ -8,8 +8,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from test_images import write_photo
 
+from clips import write_photo
 from lutgrade import paths
 from lutgrade.data import GradedPairs
 

@@ -13,10 +13,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from test_images import write_photo
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from clips import write_photo
 from lutgrade.data.graded import GradedPairs, UngradedSample
 from lutgrade.data.images import PhotoFolder
 from lutgrade.data.luts import Looks, LutFiles, RandomLooks

@@ -8,16 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from clips import write_photo
 from lutgrade.data.images import PhotoFolder, decode, packaged_photos
 from lutgrade.errors import InputError
-
-
-def write_photo(path: Path, seed: int = 0, size: tuple[int, int] = (96, 128), **options: object) -> Path:
-    """A smooth random photograph."""
-    coarse = np.random.default_rng(seed).integers(20, 235, (4, 5, 3), np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(coarse).resize(size[::-1], Image.Resampling.BICUBIC).save(path, **options)
-    return path
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_images import write_photo
 
-from clips import scene, write_clip
+from clips import scene, write_clip, write_photo
 from lutgrade.data import manifest
 from lutgrade.data.manifest import Entry, Record, build, files_of, read_manifest, verify, write_manifest
 from lutgrade.errors import InputError

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_images import write_photo
 
+from clips import write_photo
 from lutgrade.data.graded import GradedPairs
 from lutgrade.data.images import PhotoFolder
 from lutgrade.data.luts import RandomLooks

@@ -9,11 +9,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from video_clips import WEIGHTS, frame_of, planes_of, rgb_values, yuv_codes
 
 from lutgrade.video.chroma import downsample, upsample
 from lutgrade.video.convert import Coding, FrameToRgb, RgbToFrame, bayer_thresholds
 from lutgrade.video.layout import layout_of
+from video.video_clips import WEIGHTS, frame_of, planes_of, rgb_values, yuv_codes
 
 CORNERS = np.array(list(itertools.product([0.0, 1.0], repeat=3)))
 COLORS = np.concatenate([CORNERS, np.random.default_rng(0).random((56, 3))]).T  # [3, 64]

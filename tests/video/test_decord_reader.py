@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from video_clips import make_clip
 
 from lutgrade.errors import InputError
 from lutgrade.video import open_video
 from lutgrade.video.decord_reader import DecordReader
 from lutgrade.video.stills import write_still
+from video.video_clips import make_clip
 
 pytest.importorskip("cv2")  # first: see lutgrade.video.decord_reader
 pytest.importorskip("decord")

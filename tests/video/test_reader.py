@@ -11,12 +11,12 @@ import av
 import numpy as np
 import pytest
 import torch
-from video_clips import decoded, make_clip, moving_gradient
 
 from lutgrade.errors import InputError
 from lutgrade.video import Frame, open_video
 from lutgrade.video.reader import is_media, is_sequence
 from lutgrade.video.stills import write_still
+from video.video_clips import decoded, make_clip, moving_gradient
 
 LOSSLESS = {"codec": "ffv1", "pixel_format": "yuv444p10le"}
 

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 from av.stream import Disposition
-from video_clips import add_tone, decoded, make_clip, packets, planes_of, write_tone
 
 from lutgrade.errors import InputError, LutgradeError
 from lutgrade.video import Frame, VideoReader, VideoWriter, open_video, open_writer
 from lutgrade.video.stills import read_alpha, read_still, still_info, write_still
+from video.video_clips import add_tone, decoded, make_clip, packets, planes_of, write_tone
 
 Grade = Callable[[torch.Tensor], torch.Tensor]
 
