@@ -1,1 +1,1 @@
-"""Scoring of models on data whose right answer is known."""
+"""Tables of results: predicted once, scored per frame, summarised with intervals, beside a paper's numbers."""
