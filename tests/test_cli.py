@@ -188,7 +188,13 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path, still: Path) -> None
     output = tmp_path / "out"
     output.mkdir()
     command = [sys.executable, "-m", "lutgrade", "grade", str(clip), "-r", str(still), "-o", str(output / "out.mp4")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    )
     deadline = time.monotonic() + 60
     while not list(output.iterdir()) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)  # until the encoder has begun its temporary file

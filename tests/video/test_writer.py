@@ -117,7 +117,7 @@ def test_a_graded_ramp_keeps_ten_bits(tmp_path: Path, codec: str, pixel_format: 
         return np.broadcast_to(np.linspace(0, 1, width), (3, height, width))
 
     source = make_clip(
-        tmp_path / f"a{suffix}", codec=codec, pixel_format=pixel_format, size=(1024, 32), count=2, picture=ramp
+        tmp_path / "a.mkv", codec=codec, pixel_format=pixel_format, size=(1024, 32), count=2, picture=ramp
     )
     target = rewrite(source, tmp_path / f"b{suffix}", lambda image: image**1.2)
     luma = planes_of(decoded(target)[0])[0]
