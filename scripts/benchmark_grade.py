@@ -17,11 +17,14 @@ import tempfile
 import warnings
 from pathlib import Path
 
+from lutgrade.process import quiet_threads
+
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks"
 STEPS = ("analyse", "predict", "decode", "grade", "encode", "sheet", "total")
 
 
 def main() -> None:
+    quiet_threads()  # before torch is loaded
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("content", type=Path)
     parser.add_argument("--reference", type=Path, required=True)

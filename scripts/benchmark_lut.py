@@ -4,6 +4,7 @@ Writes `benchmarks/<name>.json` and `.md` and prints the latter. Speeds are mill
 several runs; the methods of a case take turns, so that their ratios hold on a machine that others use.
 """
 
+# ruff: noqa: E402  (threads are settled before torch is loaded)
 from __future__ import annotations
 
 import argparse
@@ -12,6 +13,10 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+from lutgrade.process import quiet_threads
+
+quiet_threads()
 
 import torch
 from torch import Tensor

@@ -2,11 +2,14 @@
 
 A frame is graded in four ways: by the LUT of six parameters, on floats and on 8-bit values; by the LUT and then
 sharpness, the one parameter that no LUT holds; and by the seven adjustments one after the other on the image itself.
+The last two go strip by strip, so that what they hold beside the result does not grow with the frame's height.
 Training is `scripts/train.py` on photographs, with the loader in as many processes as `--workers` says.
 
-Writes `benchmarks/pipeline-<device>.json` and `.md` and prints the latter. Times are medians.
+Writes `benchmarks/pipeline-<device>.json`, `.md`, which is printed, and `.jsonl`, which
+`scripts/evaluate.py table=ncst_3` sets beside the paper's. Times are medians.
 """
 
+# ruff: noqa: E402  (threads are settled before torch is loaded)
 from __future__ import annotations
 
 import argparse
@@ -16,7 +19,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does; read when torch is loaded
+from lutgrade.process import quiet_threads
+
+quiet_threads()
 
 import torch
 import yaml
@@ -59,6 +64,8 @@ TRAINING_NOTE = """\
 STEP_NOTE = """\
 Without workers, and with the device waited for after each part. `data` reads and crops, `grading` mixes and applies the
 LUTs, `forward` includes the losses, `optimiser` clipping and the averaged weights."""
+STRIP, HALO = 512, 1  # rows that are graded at once, and those around them that sharpness looks at
+IN_TABLE = {"LUT": "NLUT", "LUT and sharpness": "NCST (LUT)", "parametric": "NCST"}  # rows of configs/table/ncst_3.yaml
 PACKAGES = ("torch", "numpy", "accelerate")
 OUT = Path(__file__).resolve().parent.parent / "benchmarks"
 
@@ -78,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name = f"pipeline-{device.type}"
     text = report(result)
     options.output.mkdir(parents=True, exist_ok=True)
-    for suffix, content in ((".json", json.dumps(result, indent=1) + "\n"), (".md", text)):
+    contents = {".json": json.dumps(result, indent=1) + "\n", ".md": text, ".jsonl": table_lines(result)}
+    for suffix, content in contents.items():
         with replacing(options.output / f"{name}{suffix}") as temporary:
             temporary.write_text(content, encoding="utf-8")
     print(text)
@@ -123,13 +131,29 @@ def grading_rows(options: argparse.Namespace, device: torch.device) -> list[Row]
 def ways(image: Tensor, grade: ParametricGrade, model: NCST) -> dict[str, Callable[[], Tensor]]:
     """To apply a grade to a frame `[1, 3, H, W]`, its LUT being made beforehand; and to predict one."""
     codes, table, amounts = (image * 255).round().byte(), grade.lut, grade.parameters
+
+    def parametric(image: Tensor) -> Tensor:
+        return adjust.sharpness(adjust_pointwise(image, amounts), amounts["sharpness"]).clamp(0, 1)
+
     return {
         "LUT": lambda: table(image),
         "LUT, 8-bit": lambda: table(codes),
-        "LUT and sharpness": lambda: grade(image),
-        "parametric": lambda: adjust.sharpness(adjust_pointwise(image, amounts), amounts["sharpness"]).clamp(0, 1),
+        "LUT and sharpness": lambda: in_strips(grade, image),
+        "parametric": lambda: in_strips(parametric, image),
         "prediction, once a shot": lambda: model(image, image).lut.table,
     }
+
+
+def in_strips(grade: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
+    """A grade of `[1, 3, H, W]` that is made from at most HALO rows around a pixel, some rows at a time."""
+    height = image.shape[-2]
+    graded = torch.empty_like(image)
+    for top in range(0, height, STRIP):
+        rows = min(STRIP, height - top)
+        above = min(HALO, top)
+        strip = grade(image[..., top - above : top + rows + HALO, :])
+        graded[..., top : top + rows, :] = strip[..., above : above + rows, :]
+    return graded
 
 
 def training_rows(options: argparse.Namespace) -> list[Row]:
@@ -156,6 +180,16 @@ def configured(experiment: str, options: argparse.Namespace, workers: int) -> Di
     size = ["data.size=128", "data.pictures.short_side=288"]  # those of configs/data/photos.yaml
     trainer = [f"trainer.batch_size={options.batch}", f"trainer.workers={workers}"]
     return composed(experiment, [f"data={options.data}", *size, *trainer])
+
+
+def table_lines(result: dict[str, Any]) -> str:
+    """The times of grading as the scores of NCST's Table 3."""
+    lines = [{"kind": "run", **result["environment"]}]
+    for row in result["grading"]:
+        if row["way"] in IN_TABLE:
+            score = {"method": IN_TABLE[row["way"]], "item": row["size"], "clip": row["size"], "metric": "time"}
+            lines.append({"kind": "score", **score, "values": [row["ms"]]})
+    return "".join(json.dumps(line) + "\n" for line in lines)
 
 
 def report(result: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ The photographs come with scikit-image: "chelsea" and "coffee" (CC0) are the cli
 "rocket" (CC0) is the reference.
 """
 
+# ruff: noqa: E402  (threads are settled before torch is loaded)
 from __future__ import annotations
 
 import argparse
@@ -11,6 +12,10 @@ import shutil
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+
+from lutgrade.process import quiet_threads
+
+quiet_threads()
 
 import torch
 import torch.nn.functional as F

@@ -6,7 +6,12 @@ The table lies in `outputs/evaluate/<table>` as Markdown, LaTeX, CSV and a pictu
 Exits with 2 for bad input and 1 for a failed run.
 """
 
+# ruff: noqa: E402  (threads are settled before torch is loaded)
 from __future__ import annotations
+
+from lutgrade.process import quiet_threads
+
+quiet_threads()
 
 import hydra
 from omegaconf import DictConfig

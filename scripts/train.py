@@ -5,9 +5,14 @@ is composed. A run lies in `outputs/train/<name>`, and `resume=true` continues i
 for a failed run.
 """
 
+# ruff: noqa: E402  (threads are settled before torch is loaded)
 from __future__ import annotations
 
 import os
+
+from lutgrade.process import quiet_threads
+
+quiet_threads()
 
 import hydra
 from hydra.core.hydra_config import HydraConfig

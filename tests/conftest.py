@@ -1,11 +1,13 @@
 """Fixtures that all tests share."""
 
+# ruff: noqa: E402  (threads are settled before torch is loaded)
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does; read when torch is loaded
+from lutgrade.process import quiet_threads
+
+quiet_threads()
 
 import pytest
 import torch

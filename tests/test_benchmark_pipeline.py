@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from hydra import compose, initialize_config_dir
 
 from lutgrade import paths
 from lutgrade.checkpoints import build_model
+from lutgrade.evaluation.run import evaluate
 from lutgrade.models.ncst import ParametricGrade
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
@@ -35,9 +37,23 @@ def test_the_ways_give_the_same_grade(script: Any) -> None:
     assert (graded["LUT"] - image).abs().mean() > 0.02
 
 
+@pytest.mark.parametrize("rows", [1, 7, 47, 48, 100])
+def test_strips_make_no_difference(script: Any, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    image = script.photograph(48, 64)
+    grade = ParametricGrade({name: torch.tensor([amount]) for name, amount in script.GRADE.items()})
+    monkeypatch.setattr(script, "STRIP", rows)
+    assert torch.equal(script.in_strips(grade, image), grade(image))
+
+
 def test_a_tiny_run(script: Any, tmp_path: Path) -> None:
     script.main([*TINY, "--batch", "2", "--steps", "2", "--output", str(tmp_path)])
     (file,) = tmp_path.glob("pipeline-*.json")
+    with initialize_config_dir(str(paths.configs()), version_base="1.3"):
+        scores = f"table.datasets.sizes.scores={file.with_suffix('.jsonl')}"
+        table = evaluate(compose("evaluate", ["table=ncst_3", scores, f"output={tmp_path / 'table'}"]))
+    assert table is not None
+    beside = [line for line in table.read_text(encoding="utf-8").splitlines() if "sizes/512" in line and "NCST" in line]
+    assert [line.split(" | ")[2] for line in beside if "not run" not in line] == ["0.34", "37.38"]
     result = json.loads(file.read_text(encoding="utf-8"))
     ms = {row["way"]: row["ms"] for row in result["grading"]}
     assert ms["LUT"] < ms["parametric"]

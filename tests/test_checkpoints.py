@@ -10,6 +10,7 @@ import yaml
 
 from lutgrade.checkpoints import DEFAULT_MODEL, describe, load_model, model_names, save_checkpoint
 from lutgrade.errors import InputError
+from lutgrade.weights import MissingWeights
 from training.tiny import TinyLut
 
 CONFIG = {"_target_": "lutgrade.models.matching.MKL", "size": 9}
@@ -103,3 +104,40 @@ def test_a_learned_checkpoint_gives_the_grades_that_it_was_saved_with(tmp_path: 
     save_checkpoint(tmp_path, model, {"_target_": "training.tiny.TinyLut", "width": 8})
     images = torch.rand(2, 1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     assert load_model(tmp_path, trusted=True)(*images).table.equal(model(*images).table)  # type: ignore[attr-defined]
+
+
+def test_a_name_may_be_written_with_hyphens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("lutgrade.paths.shipped_checkpoints", lambda: tmp_path)
+    save_checkpoint(tmp_path / "my_small_model", load_model("mkl"), CONFIG)
+    assert load_model("my-small-model").size == 9  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["vcg", "vcg-released"])
+def test_a_published_model_says_which_weights_it_takes_and_where_they_go(name: str) -> None:
+    with pytest.raises(MissingWeights) as caught:
+        load_model(name)
+    message = str(caught.value)
+    for part in (
+        "L-Diffuser.ckpt",
+        "GS-Extractor.ckpt",
+        "import_weights.py",
+        "checkpoints/vcg",
+        "clip-vit-base-patch32",
+    ):
+        assert part in message
+    assert "\n" not in message
+
+
+def test_weights_can_be_read_by_whom_the_configuration_can(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, TinyLut(8), {"_target_": "training.tiny.TinyLut", "width": 8})
+    assert (tmp_path / "model.safetensors").stat().st_mode == (tmp_path / "config.yaml").stat().st_mode
+
+
+def test_weights_in_half_precision_load_as_floats(tmp_path: Path) -> None:
+    model = TinyLut(8)
+    expected = {key: value.clone() for key, value in model.state_dict().items()}
+    save_checkpoint(tmp_path, model.half(), {"_target_": "training.tiny.TinyLut", "width": 8})
+    loaded = load_model(tmp_path, trusted=True).state_dict()
+    for key, value in expected.items():
+        assert loaded[key].dtype == value.dtype
+        torch.testing.assert_close(loaded[key], value, rtol=1e-3, atol=1e-6)

@@ -182,8 +182,9 @@ def test_a_full_disk_is_a_failed_run_that_leaves_nothing(tmp_path: Path, still: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["big.mp4", "look.png"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
-def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path, still: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_leaves_nothing_half_written(tmp_path: Path, still: Path, stop: signal.Signals) -> None:
     clip = write_clip(tmp_path / "long.mp4", scene(1, 400, (240, 320)), options={"preset": "ultrafast"})
     output = tmp_path / "out"
     output.mkdir()
@@ -199,7 +200,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path, still: Path) -> None
     while not list(output.iterdir()) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)  # until the encoder has begun its temporary file
     assert process.poll() is None, "the run ended before it could be interrupted"
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, stop)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
     assert error.strip().splitlines()[-1].startswith("lutgrade: interrupted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from PIL import Image
 
 import lutgrade
 from clips import decode, packets, scene, write_clip
+from lutgrade.color.adjust import sharpness
 from lutgrade.errors import InputError
-from lutgrade.grading import GradeOptions, grade
+from lutgrade.grading import grade
 from lutgrade.lut import Lut
+from lutgrade.models.ncst import ParametricGrade
+from lutgrade.options import GradeOptions
 from lutgrade.results import GradeResult
 
 
@@ -39,7 +43,7 @@ def warmth(image: np.ndarray) -> float:
 
 
 def test_a_clip_takes_the_look_and_keeps_the_rest(clip: Path, still: Path) -> None:
-    result = grade(clip, still)
+    result = grade(clip, still, model="mkl")
     graded = result.outputs.graded
     assert graded == clip.with_name("clip_graded.mp4")
     before, after, look = decode(clip), decode(graded), np.asarray(Image.open(still))
@@ -118,9 +122,69 @@ def test_a_folder_of_frames_gives_a_folder(tmp_path: Path, still: Path) -> None:
 
 
 def test_a_video_is_a_reference_too(clip: Path, tmp_path: Path) -> None:
-    look = write_clip(tmp_path / "look.mp4", scene(6, 60))
+    """Its second second is the second shot's own scene, and that is what the shot is matched to."""
+    look = write_clip(tmp_path / "look.mp4", np.concatenate([scene(6, 25), scene(2, 25), scene(6, 10)]))
     result = grade(clip, look, model="reinhard")
-    assert {shot.analysed.keyframe.reference for shot in result.shots} <= {0, 1, 2}
+    matched = result.shots[1].matched
+    assert (matched.index, matched.time) == (25, 1.0)
+    assert result.outputs.report is not None
+    facts = json.loads(result.outputs.report.with_suffix(".json").read_text())["shots"][1]
+    assert (facts["reference_frame"], facts["reference_time"]) == (25, 1.0)
+    assert facts["keyframe"] in range(30, 60)
+    assert facts["keyframe_time"] == pytest.approx(facts["keyframe"] / 25)
+    assert facts["similarity"] > 0.95
+
+
+def pan(photo: np.ndarray, start: int, frames: int = 30) -> np.ndarray:
+    """A window that moves over a photograph by two pixels a frame, `[T, 96, 128, 3]`."""
+    return np.stack([photo[100:196, left : left + 128] for left in range(start, start + 2 * frames, 2)])
+
+
+@pytest.fixture
+def returning_clip(tmp_path: Path) -> Path:
+    """Shots A, B, A a little later, C, of photographs that come with a package."""
+    data = pytest.importorskip("skimage.data")
+    shots = [pan(data.coffee(), 100), pan(data.chelsea(), 0), pan(data.coffee(), 160), pan(data.astronaut(), 50)]
+    return write_clip(tmp_path / "abac.mp4", np.concatenate(shots), options={"crf": "16"})
+
+
+def test_a_shot_that_returns_takes_the_grade_it_had(returning_clip: Path, still: Path) -> None:
+    result = grade(returning_clip, still)
+    assert [shot.analysed.shot.start for shot in result.shots] == [0, 30, 60, 90]
+    assert [shot.takes for shot in result.shots] == [0, 1, 0, 3]
+    assert result.shots[2].grade is result.shots[0].grade
+    cubes = [f"abac_graded_shot{number:03d}.cube" for number in (1, 2, 1, 4)]
+    assert [shot.cube.name for shot in result.shots if shot.cube] == cubes
+    assert sorted(path.name for path in returning_clip.parent.glob("*.cube")) == sorted(set(cubes))
+    assert result.outputs.report is not None
+    facts = json.loads(result.outputs.report.with_suffix(".json").read_text())
+    assert [shot["graded_as"] for shot in facts["shots"]] == [1, 2, 1, 4]
+    assert facts["shots"][2]["keyframe"] in range(60, 90)  # its own pair all the same
+    assert "that of shot 1" in result.outputs.report.read_text()
+
+
+def test_returning_shots_can_have_grades_of_their_own(returning_clip: Path, still: Path) -> None:
+    result = grade(returning_clip, still, share_shots=False)
+    assert [shot.takes for shot in result.shots] == [0, 1, 2, 3]
+    assert len({shot.cube for shot in result.shots}) == 4
+
+
+def test_returning_shots_of_real_clips(data_dir: Path, tmp_path: Path) -> None:
+    clips = data_dir / "clips"
+    bedroom = frames_of(clips / "bedroom.mp4", 160)
+    shots = [bedroom[:30], frames_of(clips / "cockatoo.mp4", 30), bedroom[130:], frames_of(clips / "video1.mp4", 30)]
+    content = write_clip(tmp_path / "abac.mp4", np.concatenate(shots))
+    result = grade(content, next((data_dir / "photos" / "val").glob("*.jpg")), model="mkl")
+    assert [(shot.analysed.shot.start, shot.takes) for shot in result.shots] == [(0, 0), (30, 1), (60, 0), (90, 3)]
+
+
+def frames_of(path: Path, count: int) -> np.ndarray:
+    """The first frames of a clip, `[T, 90, 160, 3]`."""
+    import av
+
+    with av.open(str(path)) as container:
+        decoded = itertools.islice(container.decode(video=0), count)
+        return np.stack([frame.reformat(160, 90, "rgb24").to_ndarray() for frame in decoded])
 
 
 def test_a_log_clip_is_graded_from_its_encoding(tmp_path: Path, still: Path) -> None:
@@ -145,6 +209,33 @@ def test_any_colour_map_is_a_model(clip: Path, still: Path) -> None:
     assert result.model == "Invert"
     both = decode(clip).astype(int) + decode(result.outputs.graded)
     assert abs(both.mean() - 255) < 3
+
+
+def test_sharpness_is_on_the_frames_and_not_in_the_cube(tmp_path: Path, still: Path) -> None:
+    content = tmp_path / "content.png"
+    Image.fromarray(scene(4, 1)[0]).save(content)
+
+    def model(content: torch.Tensor, reference: torch.Tensor) -> ParametricGrade:
+        return ParametricGrade({"brightness": torch.tensor([0.7]), "sharpness": torch.tensor([1.8])})
+
+    result = grade(content, still, model=model)
+    before, after = (
+        torch.from_numpy(np.asarray(Image.open(path)).copy()).permute(2, 0, 1) / 255
+        for path in (content, result.outputs.graded)
+    )
+    assert result.outputs.cube is not None
+    from_cube = Lut.load(result.outputs.cube)(before)
+    torch.testing.assert_close(from_cube, 0.7 * before, rtol=0, atol=1e-4)
+    assert (after - from_cube).abs().max() > 4 / 255
+    torch.testing.assert_close(after, sharpness(from_cube, 1.8).clamp(0, 1), rtol=0, atol=1.01 / 255)
+    (warning,) = result.warnings
+    assert "sharpness 1.80" in warning
+    assert "in no .cube" in warning
+    assert result.outputs.report is not None
+    assert warning in result.outputs.report.read_text()
+    (facts,) = json.loads(result.outputs.report.with_suffix(".json").read_text())["shots"]
+    assert facts["parameters"] == {"brightness": 0.7, "sharpness": 1.8}
+    assert facts["sharpness_after_lut"] == 1.8
 
 
 def test_a_grade_that_changes_nothing_says_so(clip: Path, still: Path) -> None:
@@ -189,6 +280,8 @@ def test_hdr_is_never_taken_for_sdr(tmp_path: Path, still: Path, code: int, name
         ({"strength": -1}, "strength"),
         ({"device": "cuda:99"}, "cannot be used"),
         ({"input_log": "slog9"}, "slog3"),
+        ({"adapt": -1}, "0 to 100000 steps"),
+        ({"parameters": {"contrst": 1}}, "did you mean contrast"),
     ],
 )
 def test_bad_options_are_refused(options: dict[str, object], message: str) -> None:

@@ -14,13 +14,18 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "lutgrade"
 
 # A module may import from lower layers and, within its own group, from itself.
 LAYERS = [
-    {"errors", "paths", "files", "progress", "overlap", "torchvision_shim", "weights"},
+    {"errors", "paths", "files", "process", "progress", "overlap", "torchvision_shim", "weights"},
     {"ops", "color"},
     {"lut", "video"},
     {"protocols"},
     {"data", "models", "objectives", "metrics"},
     {"checkpoints", "training", "evaluation"},
-    {"analysis", "outputs", "results", "rendering", "reporting", "grading", "applying", "batch"},
+    {
+        *("analysis", "outputs", "results", "rendering", "reporting", "grading", "applying", "batch"),
+        *("selecting", "retouching", "consistency", "finishing"),
+        *("options", "predicting", "adapting"),
+        *("importing", "imported"),
+    },
     {"commands"},
     {"cli", "__main__"},
 ]

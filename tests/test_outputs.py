@@ -55,3 +55,13 @@ def test_cubes_are_numbered_only_where_there_are_several(tmp_path: Path) -> None
     assert outputs.cube_of(0, 1) == tmp_path / "a.cube"
     assert outputs.cube_of(9, 12) == tmp_path / "a_shot010.cube"
     assert Outputs(tmp_path / "a.mp4").cube_of(0, 2) is None
+
+
+def test_the_cubes_of_an_earlier_run_are_not_replaced_unasked(tmp_path: Path) -> None:
+    outputs = Outputs.beside(tmp_path / "clip.mp4")
+    (tmp_path / "clip_graded_shotgun.cube").touch()  # another's
+    outputs.check([], overwrite=False)
+    (tmp_path / "clip_graded_shot002.cube").touch()
+    with pytest.raises(InputError, match=r"clip_graded_shot002\.cube exists"):
+        outputs.check([], overwrite=False)
+    outputs.check([], overwrite=True)

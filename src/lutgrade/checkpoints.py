@@ -16,13 +16,22 @@ from typing import Any, cast
 import yaml
 
 from lutgrade import paths
-from lutgrade.errors import InputError
+from lutgrade.errors import InputError, LutgradeError
 from lutgrade.files import replacing
 from lutgrade.protocols import LutModel
+from lutgrade.weights import MissingWeights
 
 DEFAULT_MODEL = "predictor_small"  # above every matcher on the paired protocol; benchmarks/paired.md
 
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
+
+_VCG = (
+    "make it of VideoColorGrading's published files with `python scripts/import_weights.py vcg-ldiffuser "
+    "L-Diffuser.ckpt --extractor GS-Extractor.ckpt -o {folder}`; it also takes Stable Diffusion 1.5's VAE and CLIP: "
+    "`hf download stable-diffusion-v1-5/stable-diffusion-v1-5 --include 'vae/*'`, "
+    "`hf download openai/clip-vit-base-patch32`"
+)
+PUBLISHED = {"vcg": _VCG, "vcg_released": _VCG}  # models that others have trained: how to get them
 
 
 def model_names() -> list[str]:
@@ -67,9 +76,12 @@ def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu", t
 
     Raises:
         InputError: an unknown name (the nearest are offered), a folder without a configuration, a configuration
-            that cannot be built, weights that are missing or of another model.
+            that cannot be built, weights of another model.
+        MissingWeights: it has weights and they are not there; says how to get them.
     """
     source = _find(name_or_path or DEFAULT_MODEL)
+    if source.is_file() and _is_learned(source):  # before it is built, as some are large
+        raise _missing(source.stem)
     config = _read_config(source if source.is_file() else source / CONFIG)
     model = build_model(config, trusted=trusted or source.is_relative_to(paths.configs()))
     return _with_weights(model, source, device)
@@ -107,10 +119,17 @@ def save_checkpoint(folder: str | Path, model: LutModel, config: Mapping[str, An
     folder.mkdir(parents=True, exist_ok=True)
     state = _state(model)
     if state:
-        from safetensors.torch import save
+        from safetensors import SafetensorError
+        from safetensors.torch import save_file
 
         with replacing(folder / WEIGHTS) as temporary:
-            temporary.write_bytes(save({key: value.contiguous() for key, value in state.items()}))
+            temporary.touch()
+            mode = temporary.stat().st_mode  # as other files are; its own would be for this user alone
+            try:
+                save_file({key: value.contiguous() for key, value in state.items()}, temporary)
+            except SafetensorError as error:  # such as a full disk
+                raise LutgradeError(f"cannot write {folder / WEIGHTS}: {error}") from error
+            temporary.chmod(mode)
     with replacing(folder / CONFIG) as temporary:
         temporary.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
     return folder
@@ -124,9 +143,10 @@ def _find(name_or_path: str | Path) -> Path:
             raise InputError(f"{path} is not a checkpoint: it holds no {CONFIG}")
         return path
     name = str(name_or_path)
+    stem = name.replace("-", "_")
     for candidate in (
-        paths.shipped_checkpoints() / name / CONFIG,
-        paths.configs() / "model" / f"{name}.yaml",
+        paths.shipped_checkpoints() / stem / CONFIG,
+        paths.configs() / "model" / f"{stem}.yaml",
     ):
         if candidate.is_file():
             return candidate.parent if candidate.name == CONFIG else candidate
@@ -150,11 +170,8 @@ def _with_weights(model: LutModel, source: Path, device: str) -> LutModel:
     if not state:
         return model
     weights = source / WEIGHTS
-    if source.is_file() or not weights.is_file():
-        raise InputError(
-            f"model '{source.stem}' has weights and none were found: "
-            f"train it and give the checkpoint's folder, which holds {WEIGHTS}"
-        )
+    if not weights.is_file():
+        raise _missing(source.stem)
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -165,6 +182,14 @@ def _with_weights(model: LutModel, source: Path, device: str) -> LutModel:
     except RuntimeError as error:
         raise InputError(f"{weights} does not fit {type(model).__name__}: {_first_problem(error)}") from error
     return cast(LutModel, model.to(device).eval())  # type: ignore[attr-defined]
+
+
+def _missing(name: str) -> MissingWeights:
+    how = PUBLISHED.get(name, "").format(folder=paths.shipped_checkpoints() / name)
+    return MissingWeights(
+        f"model '{name}' has weights and none were found: "
+        f"train it and give the checkpoint's folder, which holds {WEIGHTS}" + (f"; or {how}" if how else "")
+    )
 
 
 def _state(model: LutModel) -> dict[str, Any]:

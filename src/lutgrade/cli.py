@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
+import signal
 import sys
 import traceback
 import warnings
 
 import typer
 
-from lutgrade.commands import apply, grade, lut, models
+from lutgrade.commands import apply, grade, lut, match, models, retouch
 from lutgrade.errors import InputError, LutgradeError
+from lutgrade.process import quiet_threads
 
 app = typer.Typer(
     help="Learned LUT grading of video. Errors are one line; --verbose anywhere shows where they came from.",
@@ -22,6 +23,8 @@ app = typer.Typer(
 )
 app.command("grade")(grade.grade)
 app.command("apply")(apply.apply)
+app.command("retouch")(retouch.retouch)
+app.command("match")(match.match)
 app.add_typer(lut.app, name="lut")
 app.command("models")(models.models)
 
@@ -38,8 +41,8 @@ def main() -> None:
 
 def settle_process() -> None:
     """Settings of the whole process that a command which owns it may make."""
-    # Idle OpenMP threads must sleep: spinning, they take the cores from decoder and encoder. Read when torch loads.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    quiet_threads()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what stops a job leaves nothing half-written either
     if sys.platform == "linux":
         # Frames are freed and made again all the time; kept in the heap, their pages need no faulting in anew.
         with contextlib.suppress(OSError, AttributeError):

@@ -4,76 +4,30 @@ from __future__ import annotations
 
 import bisect
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from lutgrade.analysis import ANALYSIS_SIDE, KEYFRAME_SECONDS, AnalysedShot, analyse, read_references
+from lutgrade.adapting import adapt_to_clip, check_adaptable
+from lutgrade.analysis import ANALYSIS_SIDE, AnalysedShot, analyse, read_references, returning
 from lutgrade.checkpoints import DEFAULT_MODEL, load_model
 from lutgrade.errors import InputError
 from lutgrade.lut import Lut
+from lutgrade.options import GradeOptions
 from lutgrade.outputs import Outputs
+from lutgrade.predicting import check_parameters, predict_grade
 from lutgrade.progress import Progress, silent
 from lutgrade.protocols import LutModel
 from lutgrade.rendering import render
 from lutgrade.reporting import write_report, write_sheet
 from lutgrade.results import GradedShot, GradeResult
+from lutgrade.selecting import KEYFRAME_SECONDS, build_selector
 from lutgrade.video import Frame, VideoInfo, open_video, open_writer
 
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}  # the code points of ITU-T H.273
-
-
-@dataclass(frozen=True)
-class GradeOptions:
-    """How a clip is graded.
-
-    Args:
-        strength: 0 leaves the content as it is, 1 is the model's grade, above 1 goes further.
-        per_shot: False grades the whole clip with one LUT.
-        size: nodes a side of the LUT that grades and is written; by default 33, and 65 for log, whose curves are
-            steep.
-        interpolation: "trilinear" or "tetrahedral".
-        input_log: the camera log encoding of the content (`lutgrade.color.log.LOG_ENCODINGS`); the LUTs then take
-            log images.
-        matrix: the YUV matrix of the content, "bt601", "bt709" or "bt2020", instead of what its file says.
-        device: where models and LUTs run, such as "cpu" or "cuda".
-    """
-
-    strength: float = 1.0
-    per_shot: bool = True
-    size: int | None = None
-    interpolation: str = "tetrahedral"
-    input_log: str | None = None
-    matrix: str | None = None
-    device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        if self.size is None:
-            object.__setattr__(self, "size", 33 if self.input_log is None else 65)
-        if not 2 <= self.nodes <= 129:
-            raise InputError(f"a LUT has 2 to 129 nodes a side, not {self.nodes}")
-        if self.interpolation not in ("trilinear", "tetrahedral"):
-            raise InputError(f"interpolation is trilinear or tetrahedral, not '{self.interpolation}'")
-        if not 0 <= self.strength <= 4:
-            raise InputError(f"strength is from 0 to 4, not {self.strength}")
-        if self.input_log is not None:
-            from lutgrade.color.log import log_encoding
-
-            log_encoding(self.input_log)
-        try:
-            torch.empty(0, device=self.device)
-        except (RuntimeError, AssertionError) as error:
-            raise InputError(f"device '{self.device}' cannot be used: {str(error).splitlines()[0]}") from error
-
-    @property
-    def nodes(self) -> int:
-        """Nodes a side of the LUT."""
-        assert self.size is not None
-        return self.size
 
 
 def grade(
@@ -82,6 +36,7 @@ def grade(
     output: str | Path | Outputs | None = None,
     *,
     model: LutModel | str | Path | None = None,
+    look: Lut | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
     **options: Any,
@@ -89,17 +44,19 @@ def grade(
     """Grades `content` to the look of `reference`; each is a video, an image or a folder of frames.
 
     The clip is read twice: once, small, to find its shots and the frame of each that is most like the reference,
-    and once to grade it. Every shot has one LUT, so that nothing flickers inside it. Codec, pixel format, bit
-    depth, frame times, colour tags, metadata, audio, subtitles and timecode follow the content.
+    and once to grade it. Every shot has one grade, so that nothing flickers inside it, and a shot that returns to an
+    earlier one has the same. Codec, pixel format, bit depth, frame times, colour tags, metadata, audio, subtitles
+    and timecode follow the content.
 
     Args:
         output: the graded file, by default `<content>_graded` beside the content; its cube, contact sheet and
             report lie beside it. `Outputs` names each.
         model: a `LutModel`, or what `load_model` takes; None is the default model.
+        look: comes after every grade, for what is displayed, and is in the LUTs that are written.
         overwrite: replace outputs that exist; an input is never replaced.
         progress: shows how far each step is.
-        options: the fields of `GradeOptions`: strength, per_shot, size, interpolation, input_log, matrix,
-            device.
+        options: the fields of `GradeOptions`: strength, per_shot, share_shots, size, interpolation, input_log,
+            matrix, device, selector, adapt, parameters.
 
     Raises:
         InputError: bad input or options; nothing has been written.
@@ -112,68 +69,82 @@ def grade(
         output if isinstance(output, Outputs) else Outputs.beside(content, None if output is None else Path(output))
     )
     outputs.check([content, reference], overwrite=overwrite)
-    built = load_model(model, device=settings.device) if model is None or isinstance(model, str | Path) else model
+    built = _loaded(model, settings)
 
     references = _read_reference(reference)
     analysed, seconds = _analyse(content, references, settings, progress)
-    mark = time.perf_counter()
-    shots = [
-        GradedShot(
-            shot,
-            references[shot.keyframe.reference],
-            predict_lut(built, shot.keyframe.image, references[shot.keyframe.reference], settings),
-            outputs.cube_of(index, len(analysed)),
-        )
-        for index, shot in enumerate(analysed)
-    ]
-    seconds["predict"] = time.perf_counter() - mark
+    shots, predicted = _predict(built, analysed, references, outputs, settings, progress)
+    if look is not None:
+        shots = [replace(shot, grade=shot.grade.then(look)) for shot in shots]
     info, rendered = _render(content, outputs, shots, settings, progress)
     result = GradeResult(
         content=info,
         reference=reference,
         outputs=outputs,
         model=_name(model),
-        options=asdict(settings),
+        options=asdict(settings) | {"look": None if look is None else look.title},
         shots=shots,
         frames=analysed[-1].shot.stop,
-        seconds=seconds | rendered,
+        seconds=seconds | predicted | rendered,
         warnings=_warnings(shots, settings),
     )
     return _write_extras(result, start)
 
 
-def predict_lut(model: LutModel, content: Tensor, reference: Tensor, options: GradeOptions) -> Lut:
-    """The LUT that takes the content's own encoding to the grade, from a key frame and its reference `[3, h, w]`."""
-    with torch.inference_mode():
-        grade = model(content[None].to(options.device), reference[None].to(options.device))
-        grade = getattr(grade, "lut", grade)  # the part of a colour map that a LUT can hold
-        lut = Lut.from_function(lambda x: grade(x.to(options.device)).cpu(), options.nodes)
-        lut = lut.blend(options.strength)
-        if options.input_log is None:
-            return lut
-        from lutgrade.color.log import log_to_display
-
-        log = options.input_log
-        return Lut.from_function(lambda x: lut(log_to_display(x, log)), options.nodes)
+def _loaded(model: LutModel | str | Path | None, options: GradeOptions) -> LutModel:
+    """The model, which can do what the options ask for."""
+    loaded = load_model(model, device=options.device) if model is None or isinstance(model, str | Path) else model
+    check_parameters(loaded, options)
+    if options.adapt:
+        check_adaptable(loaded)
+    return loaded
 
 
-def _read_reference(path: Path) -> Tensor:
+def _read_reference(path: Path) -> list[Frame]:
     with open_video(path, max_side=ANALYSIS_SIDE, every=KEYFRAME_SECONDS) as reader:
         refuse_hdr(reader.info)
         return read_references(reader)
 
 
 def _analyse(
-    content: Path, references: Tensor, options: GradeOptions, progress: Progress
+    content: Path, references: Sequence[Frame], options: GradeOptions, progress: Progress
 ) -> tuple[list[AnalysedShot], dict[str, float]]:
     start = time.perf_counter()
+    selector = build_selector(options.selector, device=options.device)
+    images = torch.stack([frame.image for frame in references])
     with open_video(content, max_side=ANALYSIS_SIDE, matrix=options.matrix) as reader:
         info = reader.info
         refuse_hdr(info)
         with progress("analyse", info.frames) as advance:
             frames = _counted(_to_display(reader, options.input_log), advance)
-            shots = analyse(frames, references, float(info.frame_rate), per_shot=options.per_shot)
+            rate = float(info.frame_rate)
+            shots = analyse(frames, images, rate, per_shot=options.per_shot, selector=selector)
     return shots, {"analyse": time.perf_counter() - start}
+
+
+def _predict(
+    model: LutModel,
+    analysed: Sequence[AnalysedShot],
+    references: Sequence[Frame],
+    outputs: Outputs,
+    options: GradeOptions,
+    progress: Progress,
+) -> tuple[list[GradedShot], dict[str, float]]:
+    """The shots with their grades, from a model that is adapted first where that is asked for."""
+    seconds, mark = {}, time.perf_counter()
+    takes = returning(analysed) if options.share_shots else list(range(len(analysed)))
+    matched = [references[shot.keyframe.reference] for shot in analysed]
+    pairs = {of: (analysed[of].keyframe.image, matched[of].image) for of in takes}
+    if options.adapt:
+        content, reference = (torch.stack(images).to(options.device) for images in zip(*pairs.values(), strict=True))
+        model = adapt_to_clip(check_adaptable(model), content, reference, options.adapt, progress)
+        seconds["adapt"], mark = time.perf_counter() - mark, time.perf_counter()
+    grades = {of: predict_grade(model, *pair, options) for of, pair in pairs.items()}
+    shots = [
+        GradedShot(shot, frame, grades[of], outputs.cube_of(of, len(grades)), of)
+        for shot, frame, of in zip(analysed, matched, takes, strict=True)
+    ]
+    return shots, seconds | {"predict": time.perf_counter() - mark}
 
 
 def _to_display(frames: Iterable[Frame], input_log: str | None) -> Iterator[Frame]:
@@ -197,7 +168,7 @@ def _render(
     content: Path, outputs: Outputs, shots: list[GradedShot], options: GradeOptions, progress: Progress
 ) -> tuple[VideoInfo, dict[str, float]]:
     starts = [shot.analysed.shot.start for shot in shots]
-    luts = [shot.lut.to(options.device) for shot in shots]
+    grades = [shot.grade.to(options.device) for shot in shots]
     with (
         open_video(content, matrix=options.matrix) as reader,
         open_writer(outputs.graded, like=reader) as writer,
@@ -206,7 +177,7 @@ def _render(
         seconds = render(
             reader,
             writer,
-            lambda index: luts[bisect.bisect_right(starts, index) - 1],
+            lambda index: grades[bisect.bisect_right(starts, index) - 1],
             interpolation=options.interpolation,
             device=options.device,
             advance=advance,
@@ -216,9 +187,9 @@ def _render(
 
 def _write_extras(result: GradeResult, start: float) -> GradeResult:
     mark = time.perf_counter()
-    for shot in result.shots:
-        if shot.cube is not None:
-            shot.lut.save(shot.cube)
+    for cube, lut in {shot.cube: shot.lut for shot in result.shots}.items():
+        if cube is not None:
+            lut.save(cube)
     if result.outputs.sheet is not None:
         write_sheet(result, result.outputs.sheet)
     now = time.perf_counter()
@@ -241,7 +212,14 @@ def _name(model: LutModel | str | Path | None) -> str:
 
 
 def _warnings(shots: list[GradedShot], options: GradeOptions) -> list[str]:
+    warnings = []
     change = max(float((shot.after - shot.before).abs().max()) for shot in shots)
     if options.strength > 0 and change < 1 / 255:
-        return ["the grade changes nothing: the content already looks like the reference, or the model found no change"]
-    return []
+        warnings.append(
+            "the grade changes nothing: the content already looks like the reference, or the model found no change"
+        )
+    amounts = sorted({f"{shot.grade.sharpness:.2f}" for shot in shots if shot.grade.sharpness != 1})
+    if amounts:
+        said = amounts[0] if len(amounts) == 1 else f"{amounts[0]} to {amounts[-1]}"
+        warnings.append(f"sharpness {said} is spatial: it was applied to the frames after the LUT and is in no .cube")
+    return warnings

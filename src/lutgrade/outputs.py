@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,9 +66,19 @@ class Outputs:
             if path.exists() and not overwrite:
                 raise InputError(f"{path} exists; give another --output, or --overwrite")
             seen.add(resolved)
+        earlier = [] if overwrite else self._numbered_cubes()
+        if earlier:
+            raise InputError(f"{earlier[0]} exists; give another --output, or --overwrite")
 
-    def cube_of(self, shot: int, shots: int) -> Path | None:
-        """The cube of a shot, counted from 0: the path itself where there is one shot, else numbered from 001."""
-        if self.cube is None or shots == 1:
+    def _numbered_cubes(self) -> list[Path]:
+        """The cubes of single shots that lie there already: how many shots there will be is not known beforehand."""
+        if self.cube is None:
+            return []
+        numbered = re.compile(rf"{re.escape(self.cube.stem)}_shot\d{{3,}}{re.escape(self.cube.suffix)}")
+        return sorted(path for path in self.cube.parent.iterdir() if numbered.fullmatch(path.name))
+
+    def cube_of(self, shot: int, grades: int) -> Path | None:
+        """The cube of a grade by its first shot, counted from 0: the path itself of one grade, else from 001 on."""
+        if self.cube is None or grades == 1:
             return self.cube
         return self.cube.with_name(f"{self.cube.stem}_shot{shot + 1:03d}{self.cube.suffix}")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 import lutgrade
+from lutgrade.analysis import RETURN_SIMILARITY
 from lutgrade.color.difference import ciede2000
 from lutgrade.color.spaces import srgb_to_lab
 from lutgrade.files import replacing
@@ -24,7 +25,8 @@ from lutgrade.video.stills import write_still
 def write_sheet(result: GradeResult, path: Path) -> None:
     """Writes the contact sheet: the key frame of every shot before and after, its match, and their scopes."""
     rate = result.content.frame_rate
-    matched = {shot.analysed.keyframe.reference for shot in result.shots}
+    matched = {shot.matched.index for shot in result.shots}
+    look = result.options["look"]
     rows = [
         SheetRow(
             f"Shot {number}",
@@ -34,6 +36,7 @@ def write_sheet(result: GradeResult, path: Path) -> None:
                 f"{timecode(shot.analysed.shot.start, rate)} to {timecode(shot.analysed.shot.stop, rate)}",
                 f"key frame {timecode(shot.analysed.keyframe.index, rate)}",
                 f"similarity {shot.analysed.keyframe.similarity:.2f}",
+                *([] if shot.takes == number - 1 else [f"graded as shot {shot.takes + 1}"]),
             ],
             shot.reference if len(matched) > 1 else None,
         )
@@ -42,7 +45,10 @@ def write_sheet(result: GradeResult, path: Path) -> None:
     sheet = contact_sheet(
         rows,
         title=result.outputs.graded.name,
-        notes=[f"{result.model}, strength {result.options['strength']:g}", f"to {result.reference.name}"],
+        notes=[
+            f"{result.model}, strength {result.options['strength']:g}" + (f", then {look}" if look else ""),
+            f"to {result.reference.name}",
+        ],
         reference=result.shots[0].reference if len(matched) == 1 else None,
     )
     write_still(sheet, path)
@@ -70,26 +76,32 @@ def report(result: GradeResult) -> dict[str, Any]:
         "picture": f"{info.width}x{info.height}, {info.codec} {info.pixel_format}, {info.matrix}, "
         f"{'full' if info.full_range else 'limited'} range",
         "frame_rate": str(info.frame_rate),
-        "shots": [_shot(shot, float(info.frame_rate)) for shot in result.shots],
+        "return_similarity": RETURN_SIMILARITY,
+        "shots": [_shot(number, shot) for number, shot in enumerate(result.shots, start=1)],
         "seconds": {step: round(value, 3) for step, value in result.seconds.items()},
         "warnings": result.warnings,
         "environment": environment(),
     }
 
 
-def _shot(shot: GradedShot, frame_rate: float) -> dict[str, Any]:
+def _shot(number: int, shot: GradedShot) -> dict[str, Any]:
     keyframe = shot.analysed.keyframe
     quality = assess(shot.lut)
     return {
+        "shot": number,
+        "graded_as": shot.takes + 1,
         "frames": [shot.analysed.shot.start, shot.analysed.shot.stop],
         "keyframe": keyframe.index,
         "keyframe_time": round(keyframe.time, 3),
-        "reference_frame": keyframe.reference,
+        "reference_frame": shot.matched.index,
+        "reference_time": round(shot.matched.time, 3),
         "similarity": round(keyframe.similarity, 4),
         "difference_to_reference": {
             "before": round(mean_difference(shot.before, shot.reference), 2),
             "after": round(mean_difference(shot.after, shot.reference), 2),
         },
+        "parameters": {name: round(amount, 4) for name, amount in shot.grade.parameters.items()},
+        "sharpness_after_lut": round(shot.grade.sharpness, 4),
         "cube": str(shot.cube) if shot.cube else None,
         "quality": quality.findings,
     }
@@ -126,37 +138,76 @@ def _commit() -> str:
 
 def as_markdown(facts: dict[str, Any]) -> str:
     """The report for people."""
-    lines = [
+    environment = ", ".join(f"{key} {value}" for key, value in facts["environment"].items())
+    lines = [*_opening(facts), *_shot_table(facts), *_parameter_table(facts), *_quality(facts)]
+    return "\n".join([*lines, f"Made with {environment}.", ""])
+
+
+def _opening(facts: dict[str, Any]) -> list[str]:
+    steps = ", ".join(f"{step} {value:.2f}" for step, value in facts["seconds"].items() if step != "total")
+    adapted, look = facts["options"]["adapt"], facts["options"]["look"]
+    return [
         f"# {Path(facts['output']).name}",
         "",
         f"{facts['content']} graded to {facts['reference']} by `{facts['model']}`"
-        f" at strength {facts['options']['strength']:g}.",
+        + (f", adapted to it for {adapted} steps," if adapted else "")
+        + f" at strength {facts['options']['strength']:g}"
+        + (f", then the look {look}." if look else "."),
         "",
         f"- Picture: {facts['picture']}, {facts['frames']} frames at {facts['frame_rate']} Hz",
-        f"- Wall time: {facts['seconds']['total']:.2f} s ("
-        + ", ".join(f"{step} {value:.2f}" for step, value in facts["seconds"].items() if step != "total")
-        + "; decode, grade and encode overlap)",
+        f"- Wall time: {facts['seconds']['total']:.2f} s ({steps}; decode, grade and encode overlap)",
         *(f"- Note: {warning}" for warning in facts["warnings"]),
         "",
-        "| shot | frames | key frame | reference frame | similarity | CIEDE2000 before | after | LUT |",
-        "|---|---|---|---|---|---|---|---|",
     ]
-    for number, shot in enumerate(facts["shots"], start=1):
+
+
+def _shot_table(facts: dict[str, Any]) -> list[str]:
+    lines = [
+        "| shot | frames | key frame | reference frame | similarity | grade | CIEDE2000 before | after | LUT |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for shot in facts["shots"]:
         first, stop = shot["frames"]
         difference = shot["difference_to_reference"]
         lines.append(
-            f"| {number} | {first}-{stop - 1} | {shot['keyframe']} | {shot['reference_frame']} | "
-            f"{shot['similarity']:.3f} | {difference['before']:.2f} | {difference['after']:.2f} | "
+            f"| {shot['shot']} | {first}-{stop - 1} | {shot['keyframe']} ({shot['keyframe_time']:.2f} s) | "
+            f"{shot['reference_frame']} ({shot['reference_time']:.2f} s) | {shot['similarity']:.3f} | "
+            f"{'its own' if _has_own(shot) else 'that of shot ' + str(shot['graded_as'])} | "
+            f"{difference['before']:.2f} | {difference['after']:.2f} | "
             f"{Path(shot['cube']).name if shot['cube'] else ''} |"
         )
     lines += [
         "",
         "CIEDE2000 is between the mean colours of the shot's key frame and of its reference frame, before and after.",
-        "",
-        "## LUT quality",
-        "",
     ]
-    for number, shot in enumerate(facts["shots"], start=1):
-        lines += [f"Shot {number}: " + ("; ".join(shot["quality"]) or "clean"), ""]
-    environment = ", ".join(f"{key} {value}" for key, value in facts["environment"].items())
-    return "\n".join([*lines, f"Made with {environment}.", ""])
+    if not all(map(_has_own, facts["shots"])):
+        lines.append(
+            f"A shot whose features are {facts['return_similarity']:g} alike or more to those of an earlier one "
+            f"(`{facts['options']['selector']}`, cosine) has its grade."
+        )
+    return [*lines, ""]
+
+
+def _parameter_table(facts: dict[str, Any]) -> list[str]:
+    """The named parameters of every distinct grade, where the model has any."""
+    shots = [shot for shot in facts["shots"] if _has_own(shot) and shot["parameters"]]
+    if not shots:
+        return []
+    names = list(shots[0]["parameters"])
+    lines = ["## Parameters", "", f"| shot | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for shot in shots:
+        amounts = " | ".join(f"{amount:.3f}" for amount in shot["parameters"].values())
+        lines.append(f"| {shot['shot']} | {amounts} |")
+    by_hand = ", ".join(facts["options"]["parameters"])
+    return [*lines, "", "At strength 1." + (f" Set by hand: {by_hand}." if by_hand else ""), ""]
+
+
+def _quality(facts: dict[str, Any]) -> list[str]:
+    lines = ["## LUT quality", ""]
+    for shot in filter(_has_own, facts["shots"]):
+        lines += [f"Shot {shot['shot']}: " + ("; ".join(shot["quality"]) or "clean"), ""]
+    return lines
+
+
+def _has_own(shot: dict[str, Any]) -> bool:
+    return shot["graded_as"] == shot["shot"]

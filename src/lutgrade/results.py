@@ -10,17 +10,32 @@ from torch import Tensor
 from lutgrade.analysis import AnalysedShot
 from lutgrade.lut import Lut
 from lutgrade.outputs import Outputs
-from lutgrade.video import VideoInfo
+from lutgrade.predicting import ShotGrade
+from lutgrade.video import Frame, VideoInfo
 
 
 @dataclass(frozen=True)
 class GradedShot:
-    """One shot: its key frame and similarity, the reference frame it was matched to, and the LUT that graded it."""
+    """One shot: its key frame and similarity, the reference frame it was matched to, and what graded it.
+
+    `takes` is the index of the shot whose grade it has: its own, or that of an earlier one that it returns to.
+    """
 
     analysed: AnalysedShot
-    reference: Tensor  # [3, h, w]
-    lut: Lut
-    cube: Path | None = None
+    matched: Frame
+    grade: ShotGrade
+    cube: Path | None
+    takes: int
+
+    @property
+    def lut(self) -> Lut:
+        """The LUT of its grade."""
+        return self.grade.lut
+
+    @property
+    def reference(self) -> Tensor:
+        """The reference frame, `[3, h, w]`."""
+        return self.matched.image
 
     @property
     def before(self) -> Tensor:
@@ -30,7 +45,7 @@ class GradedShot:
     @property
     def after(self) -> Tensor:
         """The key frame, graded."""
-        return self.lut(self.before[None])[0]
+        return self.grade.preview(self.before)
 
 
 @dataclass(frozen=True)
@@ -51,3 +66,12 @@ class GradeResult:
     frames: int
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def grades(self) -> dict[int, ShotGrade]:
+        """The distinct grades, by the index of the first shot that each grades."""
+        return {shot.takes: shot.grade for shot in self.shots}
+
+    def shots_of(self, grade: int) -> list[int]:
+        """The indices of the shots that have a grade of `grades`."""
+        return [index for index, shot in enumerate(self.shots) if shot.takes == grade]

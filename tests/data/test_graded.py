@@ -189,3 +189,26 @@ def test_real_photographs_with_real_luts(data_dir: Path) -> None:
     assert batch.target is not None
     change = (batch.target - batch.frames).abs().mean(dim=(1, 2, 3, 4))
     assert (change > 0.01).float().mean() > 0.8  # the grades can be seen
+
+
+def test_aligned_crops_share_scale_and_mirroring(tmp_path: Path) -> None:
+    """On a ramp to the right, the slope of a crop tells its scale, and its sign whether it is mirrored."""
+    ramp = np.broadcast_to(np.arange(0, 240, dtype=np.uint8)[None, :, None], (120, 240, 3))
+    (tmp_path / "ramp").mkdir()
+    Image.fromarray(np.ascontiguousarray(ramp)).save(tmp_path / "ramp" / "0.png")
+    plain = {"luts": None, "zoom": (0.3, 1.0)}
+
+    def slopes(aligned: float) -> list[tuple[float, float]]:
+        items = GradedPairs(PhotoFolder(tmp_path / "ramp"), size=32, length=12, aligned=aligned, **plain)
+        samples = [items[i] for i in range(12)]
+        return [(_slope(sample.frames), _slope(sample.reference)) for sample in samples]
+
+    for here, there in slopes(1.0):
+        assert here == pytest.approx(there, abs=0.15)
+    assert len({here > 0 for here, _ in slopes(1.0)}) == 2
+    assert max(abs(here - there) for here, there in slopes(0.0)) > 1
+
+
+def _slope(crop: Tensor) -> float:
+    row = crop[0, 0, 16].float()
+    return float((row[-4] - row[3]) / (len(row) - 7))

@@ -17,10 +17,12 @@ from omegaconf import DictConfig, OmegaConf
 from lutgrade import paths
 from lutgrade.checkpoints import build
 from lutgrade.errors import InputError
+from lutgrade.evaluation.builder import TableBuilder
 from lutgrade.evaluation.items import packaged_pairs
+from lutgrade.evaluation.rows import Methods
 from lutgrade.evaluation.run import evaluate
 from lutgrade.evaluation.score import Scores
-from lutgrade.evaluation.table import TableBuilder, measure_of
+from lutgrade.evaluation.table import measure_of
 from lutgrade.video.stills import write_still
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "evaluate.py"
@@ -124,10 +126,11 @@ def test_a_missing_data_set_and_a_missing_model_say_so(tmp_path: Path) -> None:
     text = made(
         tmp_path, "table=vcg_1", f"paths.data={tmp_path}", f"paths.datasets={tmp_path}", f"paths.runs={tmp_path}"
     )
-    assert "| VCG | condensed_movies: PSNR (dB) | 24.55 | - | - | not run: the model is not built yet |" in text
-    assert "| WCT2 | adobe5k: Blur | 0.3841 | - | - | not run: it is no method of ours; score its outputs" in text
-    assert "NLUT | condensed_movies: PSNR (dB) | 21.41 | - | - | not run: model 'nlut' has weights and none" in text
-    assert ", identity, Reinhard, histogram" in text
+    assert "| WCT2 | adobe5k: Blur | 0.3841 | - | - | not run (1) |" in text
+    assert "- (1) WCT2, PhotoNAS, DeepPreset, HistoGAN, CCPL, CAP-VSTNet: not run: it is no method of ours" in text
+    assert "| NLUT | condensed_movies: PSNR (dB) | 21.41 | - | - | not run (2) |" in text
+    assert "- (2) NLUT: not run: no checkpoint; train one: python scripts/train.py experiment=nlut\n" in text
+    assert "identity, Reinhard, histogram, MKL" in text
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -138,10 +141,11 @@ def test_a_table_is_sound(name: str) -> None:
     measures = {key: measure_of(c, metrics.get(key), 1) for key, c in config["metrics"].items()}
     assert len({row["name"] for row in config["rows"]}) == len(config["rows"])
     given = sum(_count(row.get("paper") or {}) for row in config["rows"])
-    table = TableBuilder(config, measures, metrics, Scores(), {}, {}).table()
+    table = TableBuilder(config, measures, metrics, Scores(), {}, Methods()).table()
     assert sum(cell.paper is not None for cell in table.cells.values()) == given
     for data in config["datasets"].values():
         assert ("_target_" in data) != ("why" in data)
+        assert "why" in data or "scores" not in data
         try:
             assert build(data) if "_target_" in data else True
         except InputError as error:  # its files are not on this machine

@@ -12,10 +12,12 @@ import torch
 from PIL import Image
 
 from lutgrade.errors import InputError
+from lutgrade.evaluation.builder import TableBuilder
 from lutgrade.evaluation.plot import plot
 from lutgrade.evaluation.render import csv_text, latex, markdown, number
+from lutgrade.evaluation.rows import Methods
 from lutgrade.evaluation.score import Score, Scores
-from lutgrade.evaluation.table import Column, Table, TableBuilder, measure_of
+from lutgrade.evaluation.table import Column, Table, measure_of
 from lutgrade.metrics.distribution import FID
 from lutgrade.metrics.fidelity import PSNR
 from lutgrade.metrics.temporal import WarpError
@@ -34,7 +36,7 @@ def table(scores: Scores | None = None, **config: Any) -> Table:
     measures = {name: measure_of({}, metric, 1000 if name == "error" else 1) for name, metric in METRICS.items()}
     measures["vote"] = measure_of({"name": "vote", "lower_is_better": False, "why": "it takes people"}, None, 1)
     return TableBuilder(
-        settings, measures, METRICS, scores, {"e": "e is missing"}, {"outside": "it is another's"}
+        settings, measures, METRICS, scores, {"e": "e is missing"}, Methods(absent={"outside": "it is another's"})
     ).table()
 
 
@@ -93,7 +95,7 @@ def test_a_set_metric_is_a_distance_of_all_features() -> None:
     scores = Scores(features={("d", "m", "fid"): [(clip[:4], clip[:4] + 1), (clip[4:], clip[4:] + 1)]})
     config = {"title": "", "rows": [{"name": "m"}], "datasets": {"d": {}}}
     metric = FID()
-    found = TableBuilder(config, {"fid": measure_of({}, metric, 1)}, {"fid": metric}, scores, {}, {}).table()
+    found = TableBuilder(config, {"fid": measure_of({}, metric, 1)}, {"fid": metric}, scores, {}, Methods()).table()
     ours = found.cells["m", Column("d", "fid")].ours
     assert ours is not None
     assert ours.mean == pytest.approx(4)  # the means lie 1 apart in each of 4 dimensions
@@ -111,8 +113,11 @@ def test_the_markdown_tells_all(scores: Scores) -> None:
     assert "| ours | d: PSNR (dB) | 21 | 21.00 [20.00, 22.00] | 0.00 | pass |" in text
     assert "| ours | d: E_warp x 1000 | 0.3 ± 0.1 | 0.300 |" in text
     assert "| better_paper | d: PSNR (dB) | 30 | 21.00 | -9.00 | fail |" in text
-    assert "| outside | d: PSNR (dB) | 20 | - | - | not run: it is another's |" in text
-    assert "- better_paper: n/a: weights not found: get them" in text
+    assert "| outside | d: PSNR (dB) | 20 | - | - | not run (4) |" in text
+    assert "| outside | d: vote | 4 | - | - | not run (4) |" in text
+    assert "- (4) outside: not run: it is another's\n" in text
+    assert "- (3) better_paper: n/a: weights not found: get them\n" in text
+    assert all(text.count(reason) == 1 for reason in ("it is another's", "get them", "it takes people", "e is missing"))
     assert "E_warp: flow: DIS." in text
     assert "Left out as unreadable: d/c/x (damaged)." in text
     assert text.endswith("Made with torch 2:\n`python x`\n")

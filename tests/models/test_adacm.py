@@ -20,7 +20,7 @@ def test_the_network_of_colours_is_an_mlp_of_its_weights() -> None:
     mlp = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 3))
     weights = torch.cat([p.detach().flatten() for p in mlp.parameters()])
     colors = torch.rand(3, 50)
-    ours = model._color_network(colors, torch.stack([weights, 0 * weights]))
+    ours = model.network._map(colors, torch.stack([weights, 0 * weights]))
     torch.testing.assert_close(ours[0].T, mlp(colors.T), rtol=1e-4, atol=1e-5)
     assert torch.equal(ours[1], torch.zeros(3, 50))
 

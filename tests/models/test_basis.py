@@ -44,25 +44,37 @@ def test_an_empty_basis_is_the_identity() -> None:
     torch.testing.assert_close(ResidualBasis(5, 3)(torch.randn(2, 3)), identity_table(5).expand(2, -1, -1, -1, -1))
 
 
-def test_values_at_colours_are_those_of_the_luts() -> None:
-    basis = fitted()
-    colors = torch.rand(2, 3, 7, generator=torch.Generator().manual_seed(1))
-    mean, components = basis.at(colors)
-    for b in range(2):
-        image = colors[b].view(3, 1, 7)
-        torch.testing.assert_close(mean[b], Lut(basis.mean)(image)[:, 0])
-        for k in range(3):
-            torch.testing.assert_close(components[b, k], Lut(basis.components[k])(image)[:, 0])
+def colors_of(batch: int, count: int) -> Tensor:
+    return torch.rand(batch, count, 3, generator=torch.Generator().manual_seed(1))
 
 
-def test_the_likeliest_lut_follows_a_trusted_map_and_ignores_an_untrusted_one() -> None:
-    basis = fitted()
-    colors = torch.rand(1, 3, 50, generator=torch.Generator().manual_seed(2))
-    gains = torch.tensor([1.2, 0.9, 0.8])[:, None]
-    sure = basis(basis.likeliest(colors, gains * colors, torch.tensor(1e6)))
-    torch.testing.assert_close(sure[0], gains[..., None, None] * identity_table(5), rtol=0, atol=1e-3)
-    doubtful = basis.likeliest(colors, gains * colors, torch.tensor(1e-6))
-    assert doubtful.abs().max() < 1e-4
+def test_values_at_colours_are_those_of_the_lut() -> None:
+    basis, colors = fitted(), colors_of(2, 7)
+    coefficients = torch.tensor([[0.5, -1.0, 0.3], [0.0, 0.2, 2.0]])
+    values = basis.at(colors)(coefficients)
+    for b, table in enumerate(basis(coefficients)):
+        image = colors[b].T[:, None]  # [3, 1, N]
+        torch.testing.assert_close(values[b].T, Lut(table)(image)[:, 0])
+
+
+def test_the_likeliest_lut_follows_trusted_colours_and_the_prior_elsewhere() -> None:
+    basis, colors = fitted(), colors_of(1, 50)
+    gains, prior = torch.tensor([1.2, 0.9, 0.8]), torch.tensor([[0.3, -0.4, 1.0]])
+    at = basis.at(colors)
+    sure = basis(at.likeliest(gains * colors, torch.full((1, 50), 1e5), prior))
+    torch.testing.assert_close(sure[0], gains[:, None, None, None] * identity_table(5), rtol=0, atol=1e-3)
+    torch.testing.assert_close(at.likeliest(gains * colors, torch.zeros(1, 50), prior), prior)
+
+
+def test_an_untrusted_colour_has_no_say() -> None:
+    basis, colors = fitted(), colors_of(1, 50)
+    mapped = 1.1 * colors
+    precision = torch.full((1, 50), 1e3)
+    precision[:, :5] = 0.0
+    at, prior = basis.at(colors), torch.zeros(1, 3)
+    wrong = mapped.clone()
+    wrong[:, :5] = 0.0
+    torch.testing.assert_close(at.likeliest(wrong, precision, prior), at.likeliest(mapped, precision, prior))
 
 
 def test_too_few_or_other_tables_are_refused() -> None:

@@ -36,6 +36,34 @@ def test_of_equal_pairs_the_first_is_taken() -> None:
     assert KeyframeSelector.most_similar(a[[2, 0, 0]], a[[1, 0, 0]]) == (1, 1, 1.0)
 
 
+def test_long_clips_are_compared_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.nn.functional.normalize(torch.randn(k, 8, generator=generator), dim=1) for k in (23, 5))
+    a[[4, 17]] = b[3]
+    whole = KeyframeSelector.most_similar(a, b)
+    assert whole[:2] == (4, 3)
+    for rows in (1, 2, 5, 22, 23):
+        monkeypatch.setattr("lutgrade.models.keyframes.ROWS", rows)
+        assert KeyframeSelector.most_similar(a, b)[:2] == (4, 3)
+
+
+def test_pairs_that_differ_by_rounding_are_equal() -> None:
+    a = torch.tensor([[1.0, 0.0], [1 - 1e-7, 0.0], [1.0, 0.0]])
+    assert KeyframeSelector.most_similar(a[[1, 0]], a[:1])[:2] == (0, 0)
+    assert KeyframeSelector.most_similar(torch.tensor([[0.999, 0.0], [1.0, 0.0]]), a[:1])[:2] == (1, 0)
+
+
+def test_images_are_encoded_in_batches() -> None:
+    sizes: list[int] = []
+
+    def encode(images: Tensor) -> Tensor:
+        sizes.append(len(images))
+        return images.mean((2, 3))
+
+    assert KeyframeSelector(encode).features(torch.rand(37, 3, 4, 4)).shape == (37, 3)
+    assert sizes == [16, 16, 5]
+
+
 def test_one_frame_and_one_reference() -> None:
     assert LabHistogramSelector()(scene(0, RED)[None], scene(1, BLUE)[None]) == (0, 0)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lutgrade.color import adjust
 from lutgrade.errors import InputError
-from lutgrade.models.ncst import NCST, NEUTRAL, ParametricGrade, adjust_pointwise, in_range, parameters_to_lut
+from lutgrade.models.ncst import LIMITS, NCST, NEUTRAL, ParametricGrade, adjust_pointwise, in_range, parameters_to_lut
 from lutgrade.objectives.supervised import Supervised
 from models.learned import SMALL, graded_sample, pictures, small_encoder, train, without_gradient
 
@@ -121,9 +121,29 @@ def test_bad_ranges_are_refused(ranges: dict[str, list[float]], message: str) ->
         ncst(ranges)
 
 
-def test_an_unknown_override_is_named() -> None:
-    with pytest.raises(InputError, match="no parameter 'contrst'"):
-        ncst()(pictures(0), pictures(1)).override(contrst=1.1)
+@pytest.mark.parametrize(
+    ("amounts", "message"),
+    [
+        ({"contrst": 1.1}, r"no parameter 'contrst'; did you mean contrast\?"),
+        ({"contrast": 2.5}, "contrast is from 0 to 2 .1 changes nothing., not 2.5"),
+        ({"hue": -0.6}, "hue is from -0.5 to 0.5 .0 changes nothing., not -0.6"),
+        ({"gamma": float("nan")}, "gamma is from 0.2 to 5 .* not nan"),
+    ],
+)
+def test_a_bad_override_is_refused(amounts: dict[str, float], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ncst()(pictures(0), pictures(1)).override(**amounts)
+
+
+@pytest.mark.parametrize("name", NEUTRAL)
+def test_whatever_can_be_set_is_an_image(name: str) -> None:
+    assert LIMITS[name][0] < NEUTRAL[name] < LIMITS[name][1]
+    image = pictures(0)
+    for amount in LIMITS[name]:
+        graded = ncst()(image, pictures(1)).override(**{name: amount})(image)
+        assert graded.isfinite().all()
+        assert graded.aminmax().min >= 0
+        assert graded.aminmax().max <= 1
 
 
 def test_a_gradient_reaches_every_parameter() -> None:

@@ -22,7 +22,7 @@ def nlut(**changes: object) -> NLUT:
 
 def random_bases(count: int = 3, size: int = 5) -> LutBases:
     torch.manual_seed(0)
-    bases = LutBases(count, size, s=2, w=4)
+    bases = LutBases(size, count, s=2, w=4)
     nn.init.normal_(bases.cores)
     return bases
 

@@ -15,7 +15,14 @@ from lutgrade.errors import InputError
 from lutgrade.models.ncst import NCST
 from models.learned import SMALL, graded_sample, small_encoder
 
-CONFIGS = sorted((paths.configs() / "objective").glob("*.yaml"))
+DIFFUSION = {
+    "editing",
+    "lut_diffusion",
+    "lut_diffusion_small",
+    "lut_diffusion_l2_small",
+    "lut_diffusion_perceptual_small",
+}  # for models that denoise; tested beside them
+CONFIGS = sorted(path for path in (paths.configs() / "objective").glob("*.yaml") if path.stem not in DIFFUSION)
 
 
 def needs_weights(config: object) -> bool:

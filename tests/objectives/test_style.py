@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from lutgrade.models.nlut import NLUT
 from lutgrade.objectives.mixture import Mixture
 from lutgrade.objectives.style import Style
 from lutgrade.objectives.supervised import Supervised
+from lutgrade.protocols import Sample
 from models.learned import SMALL, graded_sample, numbers, small_encoder, train
 
 WEIGHTS = {"content": 0.5, "style": 2.0, "histogram": 0.1, "smoothness": 0.3, "monotonicity": 0.7}
@@ -104,3 +106,25 @@ def test_a_mixture_weighs_its_objectives_and_predicts_once() -> None:
 def test_a_mixture_needs_a_weight_for_each() -> None:
     with pytest.raises(InputError, match=r"a weight for each of \['a'\], not for \['b'\]"):
         Mixture({"a": Supervised()}, {"b": 1.0})
+
+
+class Scaled(nn.Module):
+    """An objective that learns: a multiple of the prediction's mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.ones(()))
+
+    def forward(self, model: nn.Module, batch: Sample) -> dict[str, torch.Tensor]:
+        return {"loss": self.factor * model(batch.frames[:, 0], batch.reference[:, 0])(batch.frames[:, 0]).mean()}
+
+
+def test_a_mixture_moves_and_trains_what_its_objectives_learn() -> None:
+    learning = Scaled()
+    mixture = Mixture({"supervised": Supervised(), "scaled": learning}, {"supervised": 1.0, "scaled": 0.5})
+    assert list(mixture.parameters()) == [learning.factor]
+    mixture(Identity(), graded_sample())["loss"].backward()
+    assert learning.factor.grad is not None
+    copied = copy.deepcopy(mixture)
+    assert copied.objectives["scaled"] is copied.learned["scaled"]
+    assert mixture.to("meta").objectives["scaled"].factor.is_meta  # type: ignore[attr-defined]

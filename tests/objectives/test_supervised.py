@@ -54,6 +54,17 @@ def test_terms_by_hand() -> None:
     assert terms["loss"] == pytest.approx(2 * terms["image"] + 3 * terms["lab"] + 5 * terms["table"], rel=1e-4)
 
 
+def test_the_log_error_is_a_tenth_of_the_negative_psnr_and_stops_at_40_db() -> None:
+    batch = graded_sample()
+    shifted = identity_table(9)[None] + 0.1  # the images are darker than that
+    half = replace(batch, frames=0.5 * batch.frames, target=0.5 * batch.frames)
+    objective = Supervised(image=0, table=0, log_error=3)
+    terms = numbers(objective(Fixed(shifted), half))
+    assert terms["log_error"] == pytest.approx(-2, abs=0.01)
+    assert terms["loss"] == pytest.approx(3 * terms["log_error"])
+    assert numbers(objective(Fixed(identity_table(9)[None]), half))["log_error"] == pytest.approx(-4, abs=1e-3)
+
+
 def test_a_table_of_another_size_is_compared_on_the_predicted_nodes() -> None:
     batch = graded_sample(size=17)
     assert batch.lut is not None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +129,6 @@ def test_a_damaged_state_is_one_line(tmp_path: Path, whole: Path, damage: str) -
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("what", [STATE, "model.safetensors"])
 def test_a_full_disk_is_one_line_and_what_was_saved_stays(
     tmp_path: Path, whole: Path, what: str, monkeypatch: pytest.MonkeyPatch
@@ -135,12 +136,10 @@ def test_a_full_disk_is_one_line_and_what_was_saved_stays(
     with pytest.raises(_Stop):
         run(tmp_path, Stopping(2 * 7 + 3))
     before = {name: (tmp_path / name).read_bytes() for name in (STATE, "last/model.safetensors")}
-    resolve_to_full_disk(monkeypatch, what)
-    with pytest.raises(LutgradeError, match=r"cannot write .*" + what) as caught:
+    with full_disk(monkeypatch, what), pytest.raises(LutgradeError, match=r"cannot write .*" + what) as caught:
         run(tmp_path, PhotoPairs(10), resume=True)
     assert not isinstance(caught.value, InputError)
     assert "\n" not in str(caught.value)
-    monkeypatch.undo()
     assert (tmp_path / STATE).read_bytes() == before[STATE]
     if what == "model.safetensors":
         assert (tmp_path / "last" / what).read_bytes() == before["last/model.safetensors"]
@@ -148,15 +147,20 @@ def test_a_full_disk_is_one_line_and_what_was_saved_stays(
     assert_same(tmp_path, whole)
 
 
-def resolve_to_full_disk(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Temporary files of one name become links to a device that is always full."""
+@contextmanager
+def full_disk(monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[None]:
+    """Files of one name cannot grow past a kilobyte."""
     from lutgrade import files
 
-    check = files.check_writable
+    check, (soft, hard) = files.check_writable, resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    def link(path: Path) -> None:
+    def limit(path: Path) -> None:
         check(path)
-        if path.name == name:
-            path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}").symlink_to("/dev/full")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024 if path.name == name else soft, hard))
 
-    monkeypatch.setattr(files, "check_writable", link)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "check_writable", limit)
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

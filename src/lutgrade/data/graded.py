@@ -55,6 +55,8 @@ class GradedPairs(Dataset[UngradedSample]):
         zoom: the side of a crop before it is resized to `size`, as a range of fractions of the picture's shorter
             side; None crops without resizing.
         flip: how often a crop is mirrored.
+        aligned: of pairs of one picture or clip, how often both crops have one scale and are mirrored alike, as two
+            views of one take are; the rest are cropped independently.
         pregrade: the pictures themselves get a random grade first, at a strength up to this, as the footage of
             users is graded already; 0 leaves them.
         length: how many samples there are. Sample `i` is picture `i % n` of a shuffled pass over all n.
@@ -76,6 +78,7 @@ class GradedPairs(Dataset[UngradedSample]):
         size: int = 128,
         zoom: Sequence[float] | None = (0.4, 1.0),
         flip: float = 0.5,
+        aligned: float = 0.0,
         pregrade: float = 0.0,
         length: int = 1_000_000,
         seed: int = 0,
@@ -84,7 +87,7 @@ class GradedPairs(Dataset[UngradedSample]):
         self.pictures = pictures
         self.bank = LutBank(list(luts.values()), lut_size) if luts else None
         self.kinds, self.chances = _chances(reference, pictures)
-        self.size, self.zoom, self.flip, self.pregrade = size, zoom, flip, pregrade
+        self.size, self.zoom, self.flip, self.aligned, self.pregrade = size, zoom, flip, aligned, pregrade
         self.length, self.seed = length, seed
         self.skipped: dict[str, str] = {}
         self._broken: dict[int, str] = {}
@@ -109,9 +112,11 @@ class GradedPairs(Dataset[UngradedSample]):
             positions = [here, there if kind == "same_clip" else here]
             name, (content, other) = self._read(start, positions, skipped)
         rows, weights = self._draw(rng)
+        view = self._view(rng)
+        same = kind != "different" and rng.random() < self.aligned
         return UngradedSample(
-            frames=self._crop(content, rng)[None],
-            reference=self._crop(other, rng)[None],
+            frames=self._crop(content, view, rng)[None],
+            reference=self._crop(other, view if same else self._view(rng), rng)[None],
             name=f"{index}:{name}",
             rows=torch.from_numpy(rows),
             weights=torch.from_numpy(weights),
@@ -177,15 +182,21 @@ class GradedPairs(Dataset[UngradedSample]):
             skipped[str(paths[index])] = self._broken[index]
         raise InputError(f"none of the {len(paths)} pictures can be read; the first: {self._broken[start]}")
 
-    def _crop(self, picture: np.ndarray, rng: np.random.Generator) -> Tensor:
-        """A random square of a picture `[H, W, 3]` as `[3, S, S]`."""
+    def _view(self, rng: np.random.Generator) -> tuple[float | None, bool]:
+        """The side of a crop as a fraction of the picture's shorter side, or None, and whether it is mirrored."""
+        zoom = None if self.zoom is None else float(rng.uniform(self.zoom[0], self.zoom[1]))
+        return zoom, bool(rng.random() < self.flip)
+
+    def _crop(self, picture: np.ndarray, view: tuple[float | None, bool], rng: np.random.Generator) -> Tensor:
+        """A square somewhere in a picture `[H, W, 3]` as `[3, S, S]`."""
+        zoom, mirrored = view
         height, width = picture.shape[:2]
         shorter = min(height, width)
-        side = self.size if self.zoom is None else round(shorter * rng.uniform(self.zoom[0], self.zoom[1]))
+        side = self.size if zoom is None else round(shorter * zoom)
         side = max(1, min(side, shorter))
         top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
         crop = resize(picture[top : top + side, left : left + side], (self.size, self.size))
-        if rng.random() < self.flip:
+        if mirrored:
             crop = crop[:, ::-1]
         return torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1)))
 

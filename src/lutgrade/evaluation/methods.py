@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lutgrade import paths
-from lutgrade.checkpoints import CONFIG, WEIGHTS, load_model
+from lutgrade.checkpoints import CONFIG, WEIGHTS, build, load_model
 from lutgrade.errors import InputError
 from lutgrade.evaluation.cache import file_digest, source_digest
 from lutgrade.evaluation.items import Item, read_frames
 from lutgrade.lut import Lut
 from lutgrade.models.keyframes import LabHistogramSelector
-from lutgrade.protocols import LutModel, Sample
+from lutgrade.protocols import Grader, KeyframeSelector, LutModel, Sample
 
-CODE = ("ops", "color", "lut", "models", "objectives", "checkpoints", "evaluation/methods")
+CODE = ("ops", "color", "lut", "models", "objectives", "checkpoints", "evaluation/methods", "evaluation/graders")
+SEED = 0  # of graders that draw noise
 LEVELS = 65535  # frames that no LUT stands for are kept with 16 bits
 KINDS = (".png", ".jpg", ".tif", ".mkv", ".mp4", ".mov", ".avi", ".webm")
 
@@ -62,24 +64,41 @@ class Method(Protocol):
 class ModelMethod:
     """A model of ours: one grade for a clip, predicted from the most similar pair of a frame and a reference.
 
+    A model that is a `Grader` (its call asks for a seed) gets all frames instead.
+
     Args:
         name: of a shipped checkpoint, a model without weights or a run, or a checkpoint's folder.
         runs: the folder of the runs of `scripts/train.py`, whose best checkpoints are found by name.
         device: what it runs on.
         every: frames between the candidates for the key frame.
+        selector: configuration of what chooses the key frame; None is the Lab histogram.
+        grader: configuration of what makes another model of this one (`lutgrade.evaluation.graders`).
 
     Raises:
         InputError: as `load_model` does.
     """
 
-    def __init__(self, name: str, *, runs: str | Path, device: str = "cpu", every: int = 24) -> None:
-        source = _checkpoint(name, Path(runs))
-        self.model: LutModel = load_model(source or name, device=device)
+    def __init__(
+        self,
+        name: str,
+        *,
+        runs: str | Path,
+        device: str = "cpu",
+        every: int = 24,
+        selector: Mapping[str, Any] | None = None,
+        grader: Mapping[str, Any] | None = None,
+    ) -> None:
+        source = find_checkpoint(name, runs)
+        model = load_model(source or name, device=device)
+        self.model: LutModel | Grader = build(grader)(model) if grader else model
         self.every = every
+        self.selector: KeyframeSelector = build(selector) if selector else LabHistogramSelector()
         self.version: Mapping[str, Any] = {
             "code": source_digest(*CODE),
             "model": _model_digest(source or paths.configs() / "model" / f"{name}.yaml"),
             "every": every,
+            "selector": selector and [selector, _signature(self.selector)],
+            "grader": grader,
             "torch": torch.__version__,
             "device": torch.device(device).type,
         }
@@ -88,14 +107,15 @@ class ModelMethod:
         """Grades a sample that lies on the model's device, without gradients."""
         with torch.inference_mode():
             begin = time.perf_counter()
-            grade = self.model(*self._key_frames(sample))
-            if sample.frames.is_cuda:
-                torch.cuda.synchronize()
-            seconds = time.perf_counter() - begin
+            if _is_grader(self.model):
+                graded = cast(Grader, self.model)(sample.frames, sample.reference, seed=SEED)
+                return Prediction(None, _in_steps(graded), _since(begin, sample.frames))
+            grade = cast(LutModel, self.model)(*self._key_frames(sample))
+            seconds = _since(begin, sample.frames)
             if isinstance(grade, Lut):
                 return Prediction((grade if grade.batch is None else grade[0]).to("cpu"), None, seconds)
             graded = torch.cat([grade(image[None]).cpu() for image in sample.frames])
-        return Prediction(None, (graded.clamp(0, 1) * LEVELS).round() / LEVELS, seconds)
+        return Prediction(None, _in_steps(graded), seconds)
 
     def outputs(self, item: Item, data: str) -> str:
         """Nothing is precomputed."""
@@ -106,7 +126,7 @@ class ModelMethod:
         candidates = sample.frames[:: self.every]
         if len(candidates) == len(sample.reference) == 1:
             return candidates, sample.reference
-        t, n = LabHistogramSelector()(candidates, sample.reference)
+        t, n = self.selector(candidates, sample.reference)
         return candidates[t : t + 1], sample.reference[n : n + 1]
 
 
@@ -144,12 +164,35 @@ class FolderMethod:
         raise InputError(f"no output at {self.folder / data / item.name} (.png, .mkv, .mp4 or a folder of frames)")
 
 
-def _checkpoint(name: str, runs: Path) -> Path | None:
+def find_checkpoint(name: str, runs: str | Path) -> Path | None:
     """The checkpoint folder that a name or a path means, or None."""
-    for folder in (Path(name), paths.shipped_checkpoints() / name, runs / name / "best"):
+    for folder in (Path(name), paths.shipped_checkpoints() / name, Path(runs) / name / "best"):
         if (folder / CONFIG).is_file():
             return folder
     return None
+
+
+def _is_grader(model: object) -> bool:
+    """Whether a model is a `Grader`: only its call cannot do without a seed."""
+    seed = inspect.signature(model.forward if isinstance(model, nn.Module) else model.__call__).parameters.get("seed")  # type: ignore[operator]
+    return seed is not None and seed.default is seed.empty
+
+
+def _signature(selector: KeyframeSelector) -> str | None:
+    """What the features of its encoder follow from, weights included, where it says so."""
+    return getattr(getattr(selector, "encoder", None), "signature", None)
+
+
+def _since(begin: float, frames: Tensor) -> float:
+    """Seconds, what the device of the frames was given to do included."""
+    if frames.is_cuda:
+        torch.cuda.synchronize()
+    return time.perf_counter() - begin
+
+
+def _in_steps(frames: Tensor) -> Tensor:
+    """Frames as they are kept: on the CPU, clamped, with 16 bits."""
+    return (frames.cpu().clamp(0, 1) * LEVELS).round() / LEVELS
 
 
 def _model_digest(source: Path) -> list[str]:

@@ -6,12 +6,13 @@ import csv
 import io
 from collections.abc import Sequence
 
+from lutgrade.evaluation.order import orders_markdown
 from lutgrade.evaluation.summary import Summary
-from lutgrade.evaluation.table import Cell, Column, Table
+from lutgrade.evaluation.table import Cell, Table
 
 FIELDS = (
     "method", "data", "clip", "metric", "unit", "paper", "paper_deviation", "ours", "low", "high", "items", "clips",
-    "difference", "status", "why",
+    "deviation", "difference", "status", "why",
 )  # fmt: skip
 ESCAPES = {"\\": r"\textbackslash{}", "%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "$": r"\$", "@": "@",
            "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}  # fmt: skip
@@ -28,7 +29,8 @@ def markdown(table: Table, facts: dict[str, str]) -> str:
     """The table for people: our numbers, then each beside the paper's, and what was not run and why."""
     lines = [f"# {table.title}", ""]
     lines += [f"Paper: {table.source}.", ""] if table.source else []
-    lines += _ours(table) + _beside(table) + _reasons(table)
+    reasons = _reasons(table)
+    lines += _ours(table) + orders_markdown(table) + _beside(table, reasons) + _footnotes(table, reasons)
     lines += [*table.notes, _made(facts), f"`{facts['command']}`"]
     return "\n".join(lines) + "\n"
 
@@ -42,7 +44,7 @@ def csv_text(table: Table) -> str:
         measure, ours = table.measures[column.metric], cell.ours
         found = ("",) * 5 if ours is None else (ours.mean, ours.low, ours.high, ours.items, ours.clips)
         values = (row, column.data, column.clip, measure.name, measure.unit, cell.paper, cell.spread, *found,
-                  cell.difference, cell.status, cell.why)  # fmt: skip
+                  cell.deviation, cell.difference, cell.status, cell.why)  # fmt: skip
         writer.writerow(["" if value is None else value for value in values])
     return text.getvalue()
 
@@ -71,7 +73,7 @@ def _ours(table: Table) -> list[str]:
     for i, column in enumerate(columns):
         headings.append(table.heading(column))
         for row in rows:
-            body[row].append(_interval(table.cells[row, column].ours))
+            body[row].append(_interval(table.cells[row, column]))
         last = i + 1 == len(columns) or columns[i + 1].data != column.data
         if last and any(data == column.data for data, _ in table.worse):
             headings.append(f"{column.data}: worse than {table.baseline}")
@@ -95,35 +97,45 @@ def _counts(table: Table) -> str:
     return "; ".join(f"{data}: {found.items} items of {found.clips}" for data, found in counts.items())
 
 
-def _beside(table: Table) -> list[str]:
-    """A line for each number of the paper."""
+def _beside(table: Table, reasons: dict[str, int]) -> list[str]:
+    """A line for each number of the paper; where ours is missing, the status has the number of its reason.
+
+    Not for numbers whose order alone is compared.
+    """
     lines = [["method", "result", "paper", "ours", "difference", "status"]]
     for (row, column), cell in table.cells.items():
-        if cell.paper is not None:
+        if cell.paper is not None and (table.order is None or column.data != table.order[0]):
             lines.append([
                 row,
                 table.heading(column),
                 _paper(cell),
-                _interval(cell.ours) or "-",
+                _interval(cell) or "-",
                 "-" if cell.difference is None else number(cell.difference, cell.paper),
-                cell.status + (f": {cell.why}" if cell.why else ""),
+                f"{cell.status} ({reasons[_reason(cell)]})" if cell.why else cell.status,
             ])  # fmt: skip
     return [*_grid(lines, left=(0, 1, 5)), ""] if len(lines) > 1 else []
 
 
-def _reasons(table: Table) -> list[str]:
-    """Why cells without a number of the paper are empty, each reason once."""
-    reasons: dict[str, list[tuple[str, Column]]] = {}
-    for (row, column), cell in table.cells.items():
-        if cell.why and cell.paper is None:
-            reasons.setdefault(f"{cell.status}: {cell.why}", []).append((row, column))
+def _reason(cell: Cell) -> str:
+    return f"{cell.status}: {cell.why}"
+
+
+def _reasons(table: Table) -> dict[str, int]:
+    """Why cells are empty, numbered from 1."""
+    reasons = dict.fromkeys(_reason(cell) for cell in table.cells.values() if cell.why)
+    return {reason: number for number, reason in enumerate(reasons, start=1)}
+
+
+def _footnotes(table: Table, reasons: dict[str, int]) -> list[str]:
+    """Each reason once, after the rows it is of, or the metrics where it is of all rows."""
     lines = []
-    for reason, places in reasons.items():
+    for reason, index in reasons.items():
+        places = [place for place, cell in table.cells.items() if cell.why and _reason(cell) == reason]
         rows = {row for row, _ in places}
         metrics = dict.fromkeys(table.measures[column.metric].name for _, column in places)
         whole = len(rows) < len(table.rows) or len(metrics) == len({column.metric for column in table.columns})
         of = ", ".join(row for row in table.rows if row in rows) if whole else ", ".join(metrics)
-        lines.append(f"- {of}: {reason}")
+        lines.append(f"- ({index}) {of}: {reason}")
     return [*lines, ""] if lines else []
 
 
@@ -131,12 +143,13 @@ def _made(facts: dict[str, str]) -> str:
     return "Made with " + ", ".join(f"{key} {value}" for key, value in facts.items() if key != "command") + ":"
 
 
-def _interval(ours: Summary | None) -> str:
+def _interval(cell: Cell) -> str:
+    """The mean, its deviation where it has one, and its interval."""
+    ours = cell.ours
     if ours is None:
         return ""
-    if ours.low == ours.high:
-        return number(ours.mean)
-    return f"{number(ours.mean)} [{number(ours.low, ours.mean)}, {number(ours.high, ours.mean)}]"
+    mean = number(ours.mean) + (f" ± {number(cell.deviation, ours.mean)}" if cell.deviation is not None else "")
+    return mean if ours.low == ours.high else f"{mean} [{number(ours.low, ours.mean)}, {number(ours.high, ours.mean)}]"
 
 
 def _paper(cell: Cell) -> str:
@@ -155,7 +168,7 @@ def _grid(lines: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> list[st
 
 
 def _latex_cell(cell: Cell) -> str:
-    ours = _interval(cell.ours) or "--"
+    ours = _interval(cell) or "--"
     return ours if cell.paper is None else f"{ours} / {_paper(cell)}"
 
 

@@ -17,13 +17,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from lutgrade.checkpoints import build
 from lutgrade.errors import InputError, LutgradeError
+from lutgrade.evaluation.builder import TableBuilder
 from lutgrade.evaluation.cache import Cache
 from lutgrade.evaluation.items import Item
-from lutgrade.evaluation.methods import FolderMethod, Method, ModelMethod
 from lutgrade.evaluation.plot import plot
 from lutgrade.evaluation.render import csv_text, latex, markdown
-from lutgrade.evaluation.score import Scorer, Scores
-from lutgrade.evaluation.table import OUTSIDE, TableBuilder, measure_of
+from lutgrade.evaluation.rows import chosen_rows, methods_of
+from lutgrade.evaluation.score import Score, Scorer, Scores
+from lutgrade.evaluation.table import measure_of
 from lutgrade.files import replacing
 from lutgrade.progress import bar
 from lutgrade.training.tracking import environment
@@ -61,84 +62,60 @@ def evaluate(config: DictConfig) -> Path | None:
         InputError: a configuration that cannot be built, an unknown row or model, a folder that is not there.
     """
     resolved = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
-    table = resolved["table"]
-    rows = _chosen_rows(table["rows"], resolved)
-    datasets, absent_data = _datasets(table["datasets"])
+    table, device = resolved["table"], _device(resolved["device"])
+    scores = Scores()
+    datasets, absent_data = _datasets(table["datasets"], scores)
+    rows = _with_answers(chosen_rows(table["rows"], resolved), scores)
     metrics = {name: build(c) for name, c in table["metrics"].items() if "_target_" in c}
-    methods, absent_methods = _methods(rows, resolved)
+    methods = methods_of(rows, resolved, device)
     ranks = Ranks.current()
-    scorer = Scorer(metrics, table["metrics"], Cache(resolved["cache"]), _device(resolved["device"]))
+    scorer = Scorer(metrics, table["metrics"], Cache(resolved["cache"]), device)
     if ranks.count > 1:  # the first process then reads from the cache what all have put there
         for data, items in datasets.items():
-            scorer.run(data, items[ranks.rank :: ranks.count], methods, Scores())
+            scorer.run(data, items[ranks.rank :: ranks.count], methods.found, Scores())
         ranks.wait()
         if ranks.rank:
             return None
-    scores = Scores()
     for data, items in datasets.items():
-        scorer.run(data, items, methods, scores, bar)
+        scorer.run(data, items, methods.found, scores, bar)
     scales = table.get("scales") or {}
     measures = {name: measure_of(c, metrics.get(name), scales.get(name, 1.0)) for name, c in table["metrics"].items()}
     builder = TableBuilder(
-        {**table, "rows": rows}, measures, metrics, scores, absent_data, absent_methods, seed=resolved["seed"]
+        {**table, "rows": rows}, measures, metrics, scores, absent_data, methods, seed=resolved["seed"]
     )
     return _write(Path(resolved["output"]), builder, scores, resolved)
 
 
-def _chosen_rows(rows: list[dict[str, Any]], config: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The table's rows, or those asked for; what is no row is a model, and gets one."""
-    by_name = {row["name"]: row for row in rows}
-    if config["method"] is not None:
-        return _with_outputs(rows, config)
-    if config["rows"] is None:
-        return rows
-    baseline = config["table"].get("baseline")
-    names = [*([baseline] if baseline else []), *map(str, config["rows"])]
-    return [by_name.get(name) or {"name": name, "model": name, "asked": True} for name in dict.fromkeys(names)]
-
-
-def _with_outputs(rows: list[dict[str, Any]], config: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rows with precomputed outputs in one of them, or in one more."""
-    if config["method"] != "folder" or config["path"] is None:
-        raise InputError("give precomputed outputs as method=folder path=<folder>; models of ours as rows=[<name>]")
-    name = config["row"] or Path(config["path"]).name
-    filled = [{**row, "folder": config["path"]} if row["name"] == name else row for row in rows]
-    return filled if any(row["name"] == name for row in rows) else [*rows, {"name": name, "folder": config["path"]}]
-
-
-def _datasets(configs: Mapping[str, Any]) -> tuple[dict[str, list[Item]], dict[str, str]]:
-    """The data sets that are at hand, and why the others are not."""
+def _datasets(configs: Mapping[str, Any], scores: Scores) -> tuple[dict[str, list[Item]], dict[str, str]]:
+    """The data sets that are at hand, and why the others are not; scores made elsewhere are added to `scores`."""
     found, absent = {}, {}
     for name, config in configs.items():
         try:
-            if "_target_" not in config:
+            if "scores" in config and Path(config["scores"]).is_file():
+                scores.scores += _read_scores(Path(config["scores"]), name)
+            elif "_target_" in config:
+                found[name] = build(config)
+            else:
                 raise InputError(config["why"])
-            found[name] = build(config)
         except LutgradeError as error:
             absent[name] = str(error)
     return found, absent
 
 
-def _methods(rows: list[dict[str, Any]], config: Mapping[str, Any]) -> tuple[dict[str, Method], dict[str, str]]:
-    """The methods of rows, and why other rows have none. A model that was asked for by name must be there."""
-    methods: dict[str, Method] = {}
-    absent = {}
-    for row in rows:
-        name = row["name"]
-        try:
-            if row.get("folder"):
-                methods[name] = FolderMethod(row["folder"])
-            elif row.get("model"):
-                methods[name] = ModelMethod(
-                    row["model"], runs=config["paths"]["runs"], device=_device(config["device"]), every=config["every"]
-                )
-            else:
-                absent[name] = row.get("why") or OUTSIDE.format(name=name)
-        except LutgradeError as error:
-            if row.get("asked") or row.get("folder"):
-                raise
-            absent[name] = str(error)
-    return methods, absent
+def _read_scores(path: Path, data: str) -> list[Score]:
+    """Scores of a file of JSON lines, as `scores.jsonl` has them."""
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        fields = ("method", "item", "clip", "metric", "values")
+        return [Score(data=data, **{f: line[f] for f in fields}) for line in lines if line["kind"] == "score"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no file of scores: {type(error).__name__} {error}") from error
+
+
+def _with_answers(rows: list[dict[str, Any]], scores: Scores) -> list[dict[str, Any]]:
+    """The rows, and one for each other method that scores were read of."""
+    names = {row["name"] for row in rows}
+    return rows + [{"name": name} for name in dict.fromkeys(s.method for s in scores.scores) if name not in names]
 
 
 def _device(name: str) -> str:

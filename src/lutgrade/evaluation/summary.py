@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 
 import torch
 
@@ -51,6 +52,21 @@ def summarise(values: Sequence[float], clips: Sequence[str], *, seed: int = 0) -
     means = totals[draws].sum(1) / counts[draws].sum(1)
     low, high = torch.quantile(means, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return Summary(mean, low, high, len(kept), len(names))
+
+
+def deviation(values: Sequence[float]) -> float | None:
+    """The standard deviation of the finite values; None of fewer than two."""
+    finite = [value for value in values if math.isfinite(value)]
+    return stdev(finite) if len(finite) > 1 else None
+
+
+def mean_of_runs(runs: Sequence[Summary | None]) -> tuple[Summary | None, float | None]:
+    """The mean over runs, without an interval, and its deviation; None where a run has no value."""
+    found = [run for run in runs if run is not None]
+    if not found or len(found) < len(runs):
+        return None, None
+    mean = fmean(run.mean for run in found)
+    return Summary(mean, mean, mean, found[0].items, found[0].clips), deviation([run.mean for run in found])
 
 
 def share_worse(values: Sequence[float], baseline: Sequence[float], *, lower_is_better: bool) -> float:

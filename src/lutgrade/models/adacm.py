@@ -2,70 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import torch
 from torch import Tensor, nn
 
 from lutgrade.lut import Lut, identity_table
-from lutgrade.models.adain import PairFeatures
 from lutgrade.models.encoders import SmallEncoder, VGGEncoder
+from lutgrade.models.pair import FeatureOptions, PairModel
 
 COLOR_HIDDEN = (16, 16)  # hidden channels of the network of colours
 
 
-class AdaCM(nn.Module):
-    """An MLP with weights predicted from the pair maps the identity LUT, as in AdaCM (AAAI 2023).
+class ColorNetwork(nn.Module):
+    """A small MLP that maps colours to residuals, read at the nodes of a LUT; its weights differ by pair.
 
     Args:
-        encoder: of both images.
         size: nodes a side of the LUT.
-        resolution: side that the images are resized to for the encoder.
-        width: channels of each scale of the features.
-        hidden: channels of the head that predicts the weights.
-        content_statistics: adds the content's own statistics to the features (ours).
     """
 
-    def __init__(
-        self,
-        encoder: VGGEncoder | SmallEncoder,
-        *,
-        size: int = 33,
-        resolution: int = 256,
-        width: int = 64,
-        hidden: int = 256,
-        content_statistics: bool = False,
-    ) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size
-        self.features = PairFeatures(encoder, resolution=resolution, width=width, content_statistics=content_statistics)
         layers = [nn.Linear(i, o) for i, o in zip((3, *COLOR_HIDDEN), (*COLOR_HIDDEN, 3), strict=True)]
         nn.init.zeros_(layers[-1].weight)  # the residual starts at zero, but for what the head adds
         nn.init.zeros_(layers[-1].bias)
         self.shapes = [layer.weight.shape for layer in layers]
         start = torch.cat([p.detach().flatten() for layer in layers for p in (layer.weight, layer.bias)])
         self.start = nn.Parameter(start)  # the weights for every pair, to which the head adds
-        last = nn.Linear(hidden, len(start))
-        with torch.no_grad():
-            last.weight.mul_(0.1)
-            last.bias.zero_()
-        self.head = nn.Sequential(nn.Flatten(), nn.Linear(9 * self.features.channels, hidden), nn.SiLU(), last)
+        self.count = len(start)
 
-    def initialise(self) -> None:
-        """Reads the encoder's weights that training starts from."""
-        self.features.encoder.initialise()
-
-    def forward(self, content: Tensor, reference: Tensor) -> Lut:
-        """Images `[B, 3, H, W]`, sRGB-encoded in [0, 1], sizes may differ, to a LUT an image.
-
-        In training the tables are left unclamped, so that nodes outside [0, 1] keep a gradient.
-        """
-        weights = self.start + self.head(self.features(content, reference)).float()  # [B, P]
+    def forward(self, changes: Tensor) -> Tensor:
+        """Changes of the weights `[B, count]` to the residual `[B, 3, S, S, S]` (channel, blue, green, red)."""
+        weights = self.start + changes.float()
         nodes = identity_table(self.size, dtype=weights.dtype, device=weights.device)
         with torch.autocast(weights.device.type, enabled=False):  # bfloat16 has fewer levels than an 8-bit image
-            residual = self._color_network(2 * nodes.flatten(1) - 1, weights)  # [B, 3, S ** 3]
-        table = nodes + residual.unflatten(-1, nodes.shape[1:])
-        return Lut(table if self.training else table.clamp(0, 1))
+            return self._map(2 * nodes.flatten(1) - 1, weights).unflatten(-1, nodes.shape[1:])
 
-    def _color_network(self, colors: Tensor, weights: Tensor) -> Tensor:
+    def _map(self, colors: Tensor, weights: Tensor) -> Tensor:
         """Colours `[3, N]` through the layers cut from `weights [B, P]`, to `[B, 3, N]`; tanh in between."""
         x, begin = colors.expand(len(weights), -1, -1), 0
         for i, (outputs, inputs) in enumerate(self.shapes):
@@ -75,3 +49,38 @@ class AdaCM(nn.Module):
             begin += outputs
             x = torch.baddbmm(bias, matrix, torch.tanh(x) if i else x)
         return x
+
+
+class AdaCM(PairModel):
+    """An MLP with weights predicted from the pair maps the identity LUT, as in AdaCM (AAAI 2023).
+
+    Args:
+        encoder: of both images.
+        size: nodes a side of the LUT.
+        hidden: channels of the head that predicts the weights.
+        features: resolution, width, ... of `PairFeatures`.
+    """
+
+    def __init__(
+        self,
+        encoder: VGGEncoder | SmallEncoder,
+        *,
+        size: int = 33,
+        hidden: int = 256,
+        **features: Unpack[FeatureOptions],
+    ) -> None:
+        super().__init__(encoder, size, **features)
+        self.network = ColorNetwork(size)
+        last = nn.Linear(hidden, self.network.count)
+        with torch.no_grad():
+            last.weight.mul_(0.1)
+            last.bias.zero_()
+        self.head = self.make_head(hidden, last)
+
+    def forward(self, content: Tensor, reference: Tensor) -> Lut:
+        """Images `[B, 3, H, W]`, sRGB-encoded in [0, 1], sizes may differ, to a LUT an image.
+
+        In training the tables are left unclamped, so that nodes outside [0, 1] keep a gradient.
+        """
+        lut = Lut.from_residual(self.network(self.head(self.features(content, reference))))
+        return lut if self.training else Lut(lut.table.clamp(0, 1))

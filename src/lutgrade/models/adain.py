@@ -65,8 +65,8 @@ class PairFeatures(nn.Module):
         self,
         encoder: VGGEncoder | SmallEncoder,
         *,
-        resolution: int,
-        width: int,
+        resolution: int = 256,
+        width: int = 64,
         norm: Norm = "group",
         content_statistics: bool = False,
     ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -40,6 +42,13 @@ class ResidualBasis(nn.Module):
             residual = self.mean + torch.einsum("bk,kcxyz->bcxyz", coefficients.float(), self.components)
         return identity_table(self.size).to(residual) + residual
 
+    def coefficients(self, tables: Tensor) -> Tensor:
+        """The coefficients `[B, K]` that come nearest to tables `[B, 3, S, S, S]`: the inverse of `forward`."""
+        residual = (tables - identity_table(self.size).to(tables) - self.mean).flatten(1)
+        components = self.components.flatten(1)
+        # Components are orthogonal, so that each is projected on by itself.
+        return residual @ components.T / components.square().sum(1).clamp_min(1e-12)
+
     @torch.no_grad()
     def fit(self, tables: Tensor) -> float:
         """Takes the principal components of tables `[N, 3, S, S, S]`, and returns the share of variance they hold.
@@ -64,25 +73,42 @@ class ResidualBasis(nn.Module):
         self.components.copy_(components.view_as(self.components))
         return float(values.sum() / centred.square().sum().clamp_min(1e-12))
 
-    def at(self, colors: Tensor) -> tuple[Tensor, Tensor]:
-        """The residuals of mean and components at colours `[B, 3, N]`: `[B, 3, N]` and `[B, K, 3, N]`."""
-        tables = torch.cat([self.mean[None], self.components])
-        flat = colors.transpose(0, 1).reshape(1, 3, 1, -1)  # one image of all colours, for every table
-        values = apply_lut(flat.expand(len(tables), -1, -1, -1), tables)  # [K + 1, 3, 1, B * N]
-        values = values.view(len(tables), 3, *colors.shape[::2]).permute(2, 0, 1, 3)  # [B, K + 1, 3, N]
-        return values[:, 0], values[:, 1:]
+    def at(self, colors: Tensor) -> BasisAt:
+        """The basis read at colours `[B, N, 3]`, where it becomes a linear model of what a grade does to them."""
+        with torch.autocast(colors.device.type, enabled=False):  # half precision cannot solve what follows
+            tables = torch.cat([self.mean[None], self.components])
+            flat = colors.float().flatten(0, 1).T[None, :, None]  # [1, 3, 1, B * N]: one image, for every table
+            values = apply_lut(flat.expand(len(tables), -1, -1, -1), tables)  # [K + 1, 3, 1, B * N]
+            values = values.view(len(tables), 3, *colors.shape[:2]).permute(2, 3, 1, 0)  # [B, N, 3, K + 1]
+            return BasisAt(colors.float() + values[..., 0], values[..., 1:].flatten(1, 2))
 
-    def likeliest(self, colors: Tensor, mapped: Tensor, precision: Tensor) -> Tensor:
-        """The coefficients `[B, K]` of the LUT that maps colours `[B, 3, N]` nearly as told, and elsewhere as LUTs do.
 
-        The posterior mean under a unit Gaussian prior of the coefficients, with errors of variance N / precision:
-        ridge regression in closed form, differentiable in `mapped` and `precision`.
+@dataclass(frozen=True)
+class BasisAt:
+    """A basis at N colours: the mean LUT's values `[B, N, 3]`, and the components `[B, 3 N, K]`."""
+
+    mean: Tensor
+    components: Tensor
+
+    def __call__(self, coefficients: Tensor) -> Tensor:
+        """What the LUT of coefficients `[B, K]` makes of the colours, `[B, N, 3]`."""
+        with torch.autocast(coefficients.device.type, enabled=False):
+            return self.mean + (self.components @ coefficients.float()[..., None]).view_as(self.mean)
+
+    def likeliest(self, mapped: Tensor, precision: Tensor, prior: Tensor) -> Tensor:
+        """The coefficients `[B, K]` of the LUT that maps the colours nearly as told, and elsewhere as LUTs do.
+
+        The posterior mean under a Gaussian prior of unit variance around `prior`, where colour n is observed with
+        errors of variance 1 / precision: ridge regression in closed form, differentiable in all three.
+
+        Args:
+            mapped: what the colours become, `[B, N, 3]`.
+            precision: how much each is trusted, `[B, N]`.
+            prior: the coefficients without any observation, `[B, K]`.
         """
-        with torch.autocast(colors.device.type, enabled=False):  # half precision cannot solve it
-            colors, mapped = colors.float(), mapped.float()
-            mean, components = self.at(colors)
-            design = components.flatten(2)  # [B, K, 3 N]
-            weighed = design * (precision / colors.shape[-1])
-            eye = torch.eye(self.count, dtype=design.dtype, device=design.device)
-            wanted = (mapped - colors - mean).flatten(1)[..., None]
-            return torch.linalg.solve(weighed @ design.mT + eye, weighed @ wanted)[..., 0]
+        with torch.autocast(prior.device.type, enabled=False):
+            mapped, precision, prior = mapped.float(), precision.float(), prior.float()
+            missing = (mapped - self(prior)).flatten(1)[..., None]  # [B, 3 N, 1]
+            weighed = (self.components * precision.repeat_interleave(3, dim=1)[..., None]).mT  # [B, K, 3 N]
+            eye = torch.eye(prior.shape[1], dtype=prior.dtype, device=prior.device)
+            return prior + torch.linalg.solve(weighed @ self.components + eye, weighed @ missing)[..., 0]

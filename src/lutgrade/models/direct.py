@@ -51,12 +51,12 @@ class DirectLut:
     def _optimise(self, content: Tensor, reference: Tensor) -> Tensor:
         """The table `[1, 3, S, S, S]` of one pair."""
         with torch.inference_mode(False):
-            start = _Residual(self.size).to(content.device)
+            start = LutParameter(self.size).to(content.device)
         tuned = adapt(start, content, reference, self.objective, steps=self.steps, learning_rate=self.learning_rate)
         return tuned(content, reference).table.detach().clamp(0, 1)
 
 
-class _Residual(nn.Module):
+class LutParameter(nn.Module):
     """A LUT that is its own parameter."""
 
     def __init__(self, size: int) -> None:

@@ -11,11 +11,19 @@ from torch.nn.functional import normalize
 from lutgrade.color.spaces import srgb_to_lab
 from lutgrade.errors import InputError
 
+BATCH = 16  # images that are encoded at once
+ROWS = 4096  # of the content that are compared at once
+TIE = 1e-6  # in cosine
+
 _LAB_LOW, _LAB_HIGH = (0.0, -110.0, -110.0), (100.0, 110.0, 110.0)  # holds sRGB
 
 
 class Encoder(Protocol):
-    """Features `[K, D]` of images `[K, 3, H, W]`, sRGB-encoded in [0, 1]; of any length, all zero never."""
+    """Features `[K, D]` of images `[K, 3, H, W]`, sRGB-encoded in [0, 1]; of any length, all zero never.
+
+    One with a `signature`, a string that changes whenever its features may, has them cached per file
+    (`lutgrade.selecting`).
+    """
 
     def __call__(self, images: Tensor) -> Tensor: ...
 
@@ -39,15 +47,23 @@ class KeyframeSelector:
         """Unit rows `[K, D]` of images `[K, 3, H, W]`, so that frames can be encoded as they come."""
         if images.dim() != 4 or images.shape[1] != 3 or images.numel() == 0:
             raise InputError(f"key frames are chosen among images [K, 3, H, W], not {list(images.shape)}")
-        return normalize(self.encoder(images), dim=1)
+        return normalize(torch.cat([self.encoder(batch) for batch in images.split(BATCH)]), dim=1)
 
     @staticmethod
     def most_similar(a: Tensor, b: Tensor) -> tuple[int, int, float]:
-        """The rows of `[T, D]` and `[N, D]` with the largest cosine, and the cosine; of equal ones the first."""
-        similarity = a @ b.T  # [T, N]
-        best = int((similarity == similarity.max()).flatten().nonzero()[0])
-        t, n = divmod(best, b.shape[0])
-        return t, n, float(similarity[t, n])
+        """The rows of `[T, D]` and `[N, D]`, of unit length, with the largest cosine, and the cosine.
+
+        Pairs within 1e-6 of the largest are equal, as the same images may round differently; of equal ones the first
+        is taken, t before n. Memory does not grow with T.
+        """
+        best = (0, 0, float("-inf"))
+        for start in range(0, a.shape[0], ROWS):
+            similarity = a[start : start + ROWS] @ b.T  # [t, N]
+            if (largest := float(similarity.max())) > best[2] + TIE:
+                first = int((similarity >= largest - TIE).flatten().nonzero()[0])
+                t, n = divmod(first, b.shape[0])
+                best = (start + t, n, float(similarity[t, n]))
+        return best
 
 
 class LabHistogram:
@@ -64,6 +80,7 @@ class LabHistogram:
         if bins < 2:
             raise InputError(f"a Lab histogram needs at least 2 bins per axis, not {bins}")
         self.bins = bins
+        self.signature = f"lab histogram {bins}"
 
     def __call__(self, images: Tensor) -> Tensor:
         """Images `[K, 3, H, W]`, sRGB-encoded in [0, 1], to unit rows `[K, bins ** 3]`."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +16,8 @@ from lutgrade.color import adjust
 from lutgrade.errors import InputError
 from lutgrade.lut import Lut, identity_table
 from lutgrade.lut.lut import sample_nodes
-from lutgrade.models.adain import PairFeatures
 from lutgrade.models.encoders import SmallEncoder, VGGEncoder
+from lutgrade.models.pair import FeatureOptions, PairModel
 
 # In the order of application, which is the paper's but for sharpness: it is spatial, and comes after the LUT.
 POINTWISE = {
@@ -35,6 +37,18 @@ NEUTRAL = {
     "temperature": 0.0,
     "sharpness": 1.0,
 }  # fmt: skip
+
+
+# What can be set by hand: the ranges of `lutgrade.color.adjust`, and two gels of temperature.
+LIMITS = {
+    "brightness": (0.0, 2.0),
+    "contrast": (0.0, 2.0),
+    "gamma": (0.2, 5.0),
+    "hue": (-0.5, 0.5),
+    "saturation": (0.0, 2.0),
+    "temperature": (-2.0, 2.0),
+    "sharpness": (0.0, 2.0),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +81,8 @@ class ParametricGrade:
         return graded.clamp(0, 1)
 
     def override(self, **amounts: float) -> ParametricGrade:
-        """The same grade with some parameters set by hand, for every image of the batch."""
-        check_names(amounts)
+        """The same grade with some parameters set by hand, for every image of the batch; inside `LIMITS`."""
+        check_amounts(amounts)
         like = next(iter(self.parameters.values()))
         return ParametricGrade(
             {**self.parameters, **{name: torch.full_like(like, value) for name, value in amounts.items()}}, self.size
@@ -97,10 +111,21 @@ def check_names(parameters: Mapping[str, object]) -> None:
     """Raises an InputError for a parameter that there is not."""
     unknown = [name for name in parameters if name not in NEUTRAL]
     if unknown:
-        raise InputError(f"no parameter '{unknown[0]}'; there are {', '.join(NEUTRAL)}")
+        near = difflib.get_close_matches(unknown[0], NEUTRAL, n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(NEUTRAL)}"
+        raise InputError(f"no parameter '{unknown[0]}'; {hint}")
 
 
-class NCST(nn.Module):
+def check_amounts(amounts: Mapping[str, float]) -> None:
+    """Raises an InputError for a parameter that there is not, or an amount outside of its `LIMITS`."""
+    check_names(amounts)
+    for name, amount in amounts.items():
+        low, high = LIMITS[name]
+        if not low <= amount <= high:
+            raise InputError(f"{name} is from {low:g} to {high:g} ({NEUTRAL[name]:g} changes nothing), not {amount:g}")
+
+
+class NCST(PairModel):
     """Seven named parameters from features of the pair; NCST, arXiv 2411.00335.
 
     Args:
@@ -108,10 +133,8 @@ class NCST(nn.Module):
         ranges: lowest and highest amount by parameter, with the neutral one inside; the paper states none. A
             parameter that is left out is not predicted and stays neutral.
         size: nodes a side of the LUT.
-        resolution: side that the images are resized to for the encoder.
-        width: channels of each scale of the features.
         hidden: channels of the head.
-        content_statistics: adds the content's own statistics to the features (ours).
+        features: resolution, width, ... of `PairFeatures`.
     """
 
     def __init__(
@@ -120,24 +143,16 @@ class NCST(nn.Module):
         *,
         ranges: Mapping[str, Sequence[float]],
         size: int = 33,
-        resolution: int = 256,
-        width: int = 64,
         hidden: int = 256,
-        content_statistics: bool = False,
+        **features: Unpack[FeatureOptions],
     ) -> None:
-        super().__init__()
         check_ranges(ranges)
+        super().__init__(encoder, size, **features)
         self.ranges = {name: (float(low), float(high)) for name, (low, high) in ranges.items()}
-        self.size = size
-        self.features = PairFeatures(encoder, resolution=resolution, width=width, content_statistics=content_statistics)
         last = nn.Linear(hidden, len(ranges))
         nn.init.zeros_(last.weight)  # the untrained model changes nothing
         nn.init.zeros_(last.bias)
-        self.head = nn.Sequential(nn.Flatten(), nn.Linear(9 * self.features.channels, hidden), nn.SiLU(), last)
-
-    def initialise(self) -> None:
-        """Reads the encoder's weights that training starts from."""
-        self.features.encoder.initialise()
+        self.head = self.make_head(hidden, last)
 
     def parameters_by_name(self, content: Tensor, reference: Tensor) -> dict[str, Tensor]:
         """The amount `[B]` of every parameter, inside its range."""

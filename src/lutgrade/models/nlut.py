@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from lutgrade.lut import Lut
-from lutgrade.models.adain import Norm, PairFeatures, make_norm
+from lutgrade.models.adain import Norm, make_norm
 from lutgrade.models.encoders import SmallEncoder, VGGEncoder
+from lutgrade.models.pair import PairModel
 
 
 class LutBases(nn.Module):
@@ -18,15 +19,15 @@ class LutBases(nn.Module):
     is ever expanded. They start at zero, the identity.
 
     Args:
-        count: how many.
         size: nodes a side.
+        count: how many.
         s: rank along the channel's own axis.
         w: rank over the two others.
     """
 
-    def __init__(self, count: int, size: int, s: int, w: int) -> None:
+    def __init__(self, size: int, count: int, s: int, w: int) -> None:
         super().__init__()
-        self.size = size
+        self.size, self.count = size, count
         self.own_axis = nn.Parameter(torch.empty(size, s).uniform_(-0.1, 0.1))
         self.other_axes = nn.Parameter(torch.empty(w, size * size).uniform_(-0.1, 0.1))
         self.cores = nn.Parameter(torch.zeros(count, 3, s, w))
@@ -40,7 +41,7 @@ class LutBases(nn.Module):
         return torch.stack([red.permute(0, 2, 3, 1), green.transpose(1, 2), blue], dim=1)
 
 
-class NLUT(nn.Module):
+class NLUT(PairModel):
     """LUT bases weighed by features of the pair; NLUT, arXiv 2303.09170.
 
     Args:
@@ -71,9 +72,8 @@ class NLUT(nn.Module):
         norm: Norm = "group",
         content_statistics: bool = False,
     ) -> None:
-        super().__init__()
-        self.features = PairFeatures(
-            encoder, resolution=resolution, width=width, norm=norm, content_statistics=content_statistics
+        super().__init__(
+            encoder, size, resolution=resolution, width=width, norm=norm, content_statistics=content_statistics
         )
         self.head = nn.Sequential(
             nn.Conv2d(self.features.channels, hidden, 3),  # the 3 x 3 grid becomes one pixel
@@ -88,13 +88,9 @@ class NLUT(nn.Module):
             nn.Conv2d(hidden, bases, 1),
             make_norm(norm, bases) if norm == "batch" else nn.Identity(),
         )
-        self.bases = LutBases(bases, size, s, w)
+        self.bases = LutBases(size, bases, s, w)
         if norm == "batch":
             _start_wide(self.features.blocks)
-
-    def initialise(self) -> None:
-        """Reads the encoder's weights that training starts from."""
-        self.features.encoder.initialise()
 
     def forward(self, content: Tensor, reference: Tensor) -> Lut:
         """Images `[B, 3, H, W]`, sRGB-encoded in [0, 1], sizes may differ, to a LUT an image.

@@ -1,21 +1,23 @@
-"""Our predictor: what a matcher finds, corrected by a network, among the LUTs that resemble its training's."""
+"""Our predictor: the colours of the content found again in the reference, and the likeliest LUT that did it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from lutgrade.lut import Lut
-from lutgrade.models.basis import ResidualBasis
-from lutgrade.models.encoders import SmallEncoder, to_square
+from lutgrade.models.basis import BasisAt, ResidualBasis
+from lutgrade.models.correspondence import Correspondence
+from lutgrade.models.encoders import to_square
 from lutgrade.models.matching import linear_transport
+from lutgrade.models.patches import STRIDE, PairContext, PatchEncoder
 from lutgrade.models.pixels import check_images, moments
 
 FITTED_LUTS = 1500
 BINS = 8  # a side of the colour histograms
-ANCHORS = 12  # the matcher's map is read at the mean colours of 12 x 12 cells of the content
 STATISTICS = 12 + 2 * (3 + 9)  # a linear map, and mean and covariance of both images
 
 
@@ -25,52 +27,67 @@ class LutSamples(Protocol):
     def sample_luts(self, count: int, size: int) -> Tensor: ...
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What a pair tells of the LUT between its images.
+
+    Attributes:
+        coefficients: of the likeliest LUT, `[B, K]`.
+        features: of the pair, `[B, 3 * width]`.
+        basis: at the colours of the content's patches.
+        precision: how far each of those colours' new values was trusted at last, `[B, N]`.
+    """
+
+    coefficients: Tensor
+    features: Tensor
+    basis: BasisAt
+    precision: Tensor
+
+
 class LutPredictor(nn.Module):
-    """A learned LUT: MKL's map, corrected by a network among the LUTs that resemble its training's (ours).
+    """A learned LUT: patches of the content found again in the reference, and the likeliest LUT between them (ours).
 
-    The network sees features, histograms and statistics of the pair and gives coefficients of LUT components.
-
-    The linear Monge-Kantorovich map of the pair is read at the content's colours, and the likeliest LUT under it is
-    the anchor; the network adds to its coefficients. Untrained, it gives the anchor.
+    A network sees both images as patches, with the statistics of the pair, and gives a prior: the LUT that it expects,
+    as coefficients of principal components. Attention then reads off the reference what became of the content's
+    colours, starting from MKL's linear map, and each round the likeliest LUT under prior and findings is solved for
+    in closed form and is the next round's guess.
 
     Args:
-        encoder: of both images; its deepest features are averaged.
         size: nodes a side of the LUT; 17 is enough for the LUTs that colourists make.
         components: how many.
-        resolution: side that the images are resized to.
-        hidden: channels of the head.
-        anchor: False starts from the mean LUT instead.
+        grid: patches a side that the images are divided into, even; they are resized to 8 pixels each.
+        width: channels of a patch.
+        layers: of the transformer that shows the images to each other.
+        heads: of all attention.
+        rounds: of finding colours and solving.
     """
 
     def __init__(
         self,
-        encoder: SmallEncoder,
         *,
         size: int = 17,
         components: int = 64,
-        resolution: int = 128,
-        hidden: int = 512,
-        anchor: bool = True,
+        grid: int = 12,
+        width: int = 96,
+        layers: int = 3,
+        heads: int = 4,
+        rounds: int = 3,
     ) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.resolution = resolution
+        self.resolution, self.rounds = grid * STRIDE, rounds
         self.basis = ResidualBasis(size, components)
+        self.encoder = PatchEncoder(width, grid)
+        self.context = PairContext(width, grid, layers, heads)
+        self.correspondence = Correspondence(width, heads, grid**2)
         self.statistics = nn.Sequential(
-            nn.Linear(2 * BINS**3 + STATISTICS, hidden), nn.SiLU(), nn.Linear(hidden, hidden // 2)
+            nn.Linear(2 * BINS**3 + STATISTICS, 4 * width), nn.SiLU(), nn.Linear(4 * width, width)
         )
-        last = nn.Linear(hidden // 2, components)
+        last = nn.Linear(2 * width, components)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         self.head = nn.Sequential(
-            nn.Linear(4 * encoder.channels[-1] + hidden // 2, hidden),
-            nn.SiLU(),
-            nn.Linear(hidden, hidden // 2),
-            nn.SiLU(),
-            last,
+            nn.Linear(3 * width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 2 * width), nn.SiLU(), last
         )
-        # How far the matcher is trusted at the colours it was found on: the log of a precision.
-        self.trust = nn.Parameter(torch.tensor(6.0)) if anchor else None
 
     def fit_to(self, data: LutSamples) -> None:
         """Takes the components from the LUTs of a training set; the trainer calls it before the first step."""
@@ -81,23 +98,36 @@ class LutPredictor(nn.Module):
 
         In training the tables are left unclamped, so that nodes outside [0, 1] keep a gradient.
         """
+        table = self.basis(self.evidence(content, reference).coefficients)
+        return Lut(table if self.training else table.clamp(0, 1))
+
+    def evidence(self, content: Tensor, reference: Tensor) -> Evidence:
+        """What the LUT is made from, of images as in `forward`."""
         check_images(content, reference)
         content, reference = (to_square(image, self.resolution) for image in (content, reference))
         matrix, offset, statistics = _match(content, reference)
-        features = torch.cat([self._pooled(content), self._pooled(reference)], dim=1)
         known = self.statistics(torch.cat([histogram(content), histogram(reference), statistics], dim=1))
-        coefficients = self.head(torch.cat([features, known], dim=1))
-        if self.trust is not None:
-            colors = nn.functional.adaptive_avg_pool2d(content, ANCHORS).flatten(2)  # [B, 3, N]
-            mapped = (matrix @ colors + offset).clamp(0, 1)
-            coefficients = coefficients + self.basis.likeliest(colors, mapped, self.trust.exp())
-        table = self.basis(coefficients)
-        return Lut(table if self.training else table.clamp(0, 1))
+        (here, colors), (there, looks) = self.encoder(content), self.encoder(reference)
+        here, there = self.context(here + known[:, None], there + known[:, None])
+        features = torch.cat([here.mean(1), there.mean(1), known], dim=1)
+        prior = self.head(features).float()
+        likeness = self.correspondence.likeness(here, there)
+        with torch.autocast(content.device.type, enabled=False):
+            guess = (colors @ matrix.mT + offset.mT).clamp(0, 1)
+            coefficients, basis, precision = self._solve(prior, likeness, here.float(), colors, guess, looks)
+        return Evidence(coefficients, features.float(), basis, precision)
 
-    def _pooled(self, image: Tensor) -> Tensor:
-        """Mean and deviation of the deepest features, `[B, 2 C]`."""
-        variance, mean = torch.var_mean(self.encoder(image)[-1].flatten(2), dim=2, correction=0)
-        return torch.cat([mean, (variance + 1e-6).sqrt()], dim=1)
+    def _solve(
+        self, prior: Tensor, likeness: Tensor, features: Tensor, colors: Tensor, guess: Tensor, looks: Tensor
+    ) -> tuple[Tensor, BasisAt, Tensor]:
+        """The coefficients `[B, K]` after all rounds of finding colours and solving for the LUT, and from what."""
+        basis = self.basis.at(colors)
+        expected, coefficients, precision = basis(prior), prior, colors.new_zeros(colors.shape[:2])
+        for _ in range(self.rounds):
+            mapped, precision = self.correspondence(features, colors, guess, expected, likeness, looks)
+            coefficients = basis.likeliest(mapped, precision, prior)
+            guess = basis(coefficients)
+        return coefficients, basis, precision
 
 
 def histogram(image: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ def convert_nlut(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     The published trilinear lookup has cells of 1.000001 / (S - 1), up to 1.7e-4 from the operator here.
     """
-    ours = {_rename(key): value for key, value in published.items()}
+    ours = {nlut_name(key): value for key, value in published.items()}
     s, cores = ours["bases.own_axis"].shape[1], ours["bases.cores"]  # [s * bases * 3, w]
     ours["bases.cores"] = cores.view(s, -1, 3, cores.shape[1]).permute(1, 2, 0, 3).contiguous()
     stem = "features.encoder.stem."
@@ -42,7 +42,8 @@ def convert_nlut(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return ours
 
 
-def _rename(key: str) -> str:
+def nlut_name(key: str) -> str:
+    """The name in `nlut_released` of a published weight; one that is not NLUT's keeps its own."""
     for pattern, name in _RULES:
         key = re.sub(pattern, name, key)
     return key

@@ -10,8 +10,10 @@ from lutgrade.errors import InputError
 from lutgrade.protocols import ColorMap, Objective, Sample
 
 
-class Mixture:
+class Mixture(nn.Module):
     """A weighted sum of objectives; the model runs once a batch.
+
+    Those that are modules are submodules: they move with it, and what they learn is trained and saved.
 
     Args:
         objectives: by name, which goes in front of the names of their parts.
@@ -21,10 +23,12 @@ class Mixture:
     def __init__(self, objectives: Mapping[str, Objective], weights: Mapping[str, float]) -> None:
         if not objectives or set(objectives) != set(weights):
             raise InputError(f"a mixture needs a weight for each of {sorted(objectives)}, not for {sorted(weights)}")
+        super().__init__()
         self.objectives = dict(objectives)
         self.weights = dict(weights)
+        self.learned = nn.ModuleDict({name: o for name, o in objectives.items() if isinstance(o, nn.Module)})
 
-    def __call__(self, model: nn.Module, batch: Sample) -> dict[str, Tensor]:
+    def forward(self, model: nn.Module, batch: Sample) -> dict[str, Tensor]:
         """The weighted sum as `loss`, and the losses and parts of each objective as `name/part`."""
         once = _Once(model)
         parts = {

@@ -14,6 +14,8 @@ from lutgrade.objectives.grading import Graded, grade_batch
 from lutgrade.objectives.losses import monotonicity, smoothness
 from lutgrade.protocols import Sample
 
+LEAST_ERROR = 1e-4  # 40 dB: nearer than that is near enough
+
 
 @dataclass(frozen=True)
 class Supervised:
@@ -22,6 +24,8 @@ class Supervised:
     Args:
         image: weight of the mean distance of colours in encoded RGB, in [0, sqrt(3)].
         lab: weight of the mean CIE 1976 difference, in units of 100.
+        log_error: weight of the mean over the images of log10 of their mean squared error, which is a tenth of their
+            negative PSNR: a pair that is nearly right counts as much as one that is far off.
         table: weight of the mean absolute difference of the tables, on the nodes of the predicted one.
         smoothness: weight of the slopes of the residual.
         monotonicity: weight of falling slopes.
@@ -29,6 +33,7 @@ class Supervised:
 
     image: float = 1.0
     lab: float = 0.0
+    log_error: float = 0.0
     table: float = 0.3
     smoothness: float = 0.0
     monotonicity: float = 0.0
@@ -43,6 +48,7 @@ class Supervised:
         weights = {
             "image": self.image,
             "lab": self.lab,
+            "log_error": self.log_error,
             "table": self.table,
             "smoothness": self.smoothness,
             "monotonicity": self.monotonicity,
@@ -59,6 +65,9 @@ class Supervised:
                 target = _needed(result.target, "target")
                 # Lab of a clamped image: the curve is steep under 0, where nothing can be seen.
                 return color_distance(srgb_to_lab(result.graded.clamp(0, 1)), srgb_to_lab(target)) / 100
+            case "log_error":
+                errors = (result.graded - _needed(result.target, "target")).square().mean((1, 2, 3))
+                return (errors + LEAST_ERROR).log10().mean()
             case "table":
                 known = Lut(_needed(batch.lut, "LUT")).resize(result.table.shape[-1]).table
                 return (result.table - known).abs().mean()

@@ -1,0 +1,47 @@
+"""Scores the draws of a diffusion model: `python scripts/score_draws.py ldiffuser_small --temperatures 1 0.5 0`.
+
+For each temperature one draw, the mean of eight LUTs and the best of eight, on the paired protocol: PSNR in dB and
+CIEDE2000, and how far draws lie apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from _draws import held_out, score
+from lutgrade.checkpoints import load_model
+from lutgrade.models.lut_diffusion import LutDiffusion
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="a name or a checkpoint's folder")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of photographs and LUTs")
+    parser.add_argument("--temperatures", type=float, nargs="+", default=[1.0])
+    parser.add_argument("--every", type=int, default=1, help="scores every so-manyth pair")
+    options = parser.parse_args()
+    model = load_model(options.model)
+    if not isinstance(model, LutDiffusion):
+        parser.error(f"{options.model} draws nothing: it is a {type(model).__name__}")
+    torch.set_num_threads(1)
+    print(
+        "| LUTs | temperature | one draw | mean of 8 | best of 8 | spread |\n| --- | ---: | ---: | ---: | ---: | ---: |"
+    )
+    for name, pairs in held_out(options.data, options.every).items():
+        for temperature in options.temperatures:
+            model.temperature = temperature
+            drawn = score(model, pairs, ciede=True)
+            cells = [
+                f"{drawn.one:.2f} / {drawn.one_ciede:.2f}",
+                f"{drawn.mean:.2f} / {drawn.mean_ciede:.2f}",
+                f"{drawn.best:.2f} / {drawn.best_ciede:.2f}",
+                f"{drawn.spread:.3f}",
+            ]
+            print(f"| {name} | {temperature:g} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""`lutgrade match`: clips graded so that they match."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lutgrade.commands.grade import Interpolation, Matrix
+from lutgrade.errors import InputError
+
+if TYPE_CHECKING:
+    from lutgrade.consistency.plan import Clip
+    from lutgrade.consistency.results import MatchReport
+
+
+class Groups(StrEnum):
+    none = "none"
+    auto = "auto"
+    clip = "clip"
+    lab = "lab"
+
+
+def match(
+    clips: Annotated[list[Path], typer.Argument(help="Videos, images or folders of frames.")],
+    output_dir: Annotated[
+        Path | None, typer.Option("--output-dir", "-o", help="Takes the clips under their names. [matched]")
+    ] = None,
+    target: Annotated[
+        str,
+        typer.Option(
+            "--target",
+            "-t",
+            help="average, first, brightest, hero, hero=CLIP, reference=FILE, palette=#RRGGBB,..., "
+            "synthetic=L,a,b,dL,da,db (Lab means and deviations) or lut=FILE.",
+        ),
+    ] = "average",
+    method: Annotated[
+        str, typer.Option(help="auto, or names of `lutgrade models`, separated by commas and tried in turn.")
+    ] = "auto",
+    strength: Annotated[float, typer.Option(help="0 changes nothing, 1 is the match.")] = 1.0,
+    max_strength: Annotated[
+        float | None, typer.Option(help="How far strength is raised where the threshold is missed. [1.5]")
+    ] = None,
+    threshold: Annotated[float, typer.Option(help="CIEDE2000 between mean colours that counts as matched.")] = 3.0,
+    protect_skin: Annotated[float, typer.Option(help="How much of its hue and chroma skin keeps, 0 to 1.")] = 0.0,
+    groups: Annotated[
+        Groups,
+        typer.Option(help="Match clips of like content only: by CLIP features, Lab profiles, or the first there is."),
+    ] = Groups.none,
+    group: Annotated[
+        list[str] | None, typer.Option(help="CLIP,CLIP,... to match with each other only; may be repeated.")
+    ] = None,
+    weight: Annotated[list[str] | None, typer.Option(help="CLIP=WEIGHT in an average; may be repeated.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="A clip to copy as it is; may be repeated.")] = None,
+    segment: Annotated[
+        list[str] | None,
+        typer.Option(help="CLIP@FROM-TO=TARGET: seconds that are meant to differ; `keep` is a target here."),
+    ] = None,
+    per_shot: Annotated[bool, typer.Option("--per-shot/--whole", help="One LUT per shot, or one per clip.")] = False,
+    every: Annotated[float, typer.Option(help="Seconds between the frames that are looked at.")] = 1.0,
+    size: Annotated[int, typer.Option(help="Nodes a side of the LUTs.")] = 33,
+    interpolation: Annotated[Interpolation, typer.Option(help="How the LUTs are read.")] = Interpolation.tetrahedral,
+    matrix: Annotated[
+        Matrix | None, typer.Option(help="The YUV matrix of all clips, instead of what they say.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where models run: cpu, cuda, cuda:1, ...")] = "cpu",
+    workers: Annotated[int | None, typer.Option(help="Processes. [as cores and memory allow]")] = None,
+    memory: Annotated[float | None, typer.Option(help="GB for all processes. [half of what is free]")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that no match wrote.")] = False,
+    join: Annotated[
+        str | None, typer.Option(help="crossfade=SECONDS, or cut: write all clips as one sequence as well.")
+    ] = None,
+    effects: Annotated[
+        str | None,
+        typer.Option(help="Of the sequence: white-balance=5600, levels=0.02/0.98, vignette=0.6, opacity=0.8, ..."),
+    ] = None,
+    print_ffmpeg: Annotated[
+        bool, typer.Option("--print-ffmpeg", help="Print the ffmpeg commands that do the same.")
+    ] = False,
+) -> int:
+    """Grades CLIPS so that they look shot by one camera.
+
+    Exits with 0 where all pairs are below the threshold, 3 where not (the outputs are kept), 1 where a clip failed
+    (the others are done), 2 for bad input. A second call does only what is not done yet.
+    """
+    from lutgrade.commands.match_hdr import are_hdr, match_hdr_clips, show_hdr
+    from lutgrade.commands.sequence import read_joining, write_sequence
+    from lutgrade.consistency.pipeline import match as run
+    from lutgrade.progress import bar
+
+    joining = read_joining(clips, join, effects, interpolation=interpolation.value, matrix=matrix and matrix.value)
+    after = {"join": join is not None, "print_ffmpeg": print_ffmpeg, "overwrite": overwrite}
+    if are_hdr(clips):
+        sdr_only = {
+            "--group": group, "--weight": weight, "--exclude": exclude, "--segment": segment, "--per-shot": per_shot,
+            "--groups": groups is not Groups.none, "--protect-skin": protect_skin, "--max-strength": max_strength,
+            "--effects": effects, "--matrix": matrix,
+        }  # fmt: skip
+        hdr = match_hdr_clips(
+            clips,
+            output_dir,
+            method,
+            {name: bool(value) for name, value in sdr_only.items()},
+            target=target,
+            strength=strength,
+            threshold=threshold,
+            every=every,
+            size=max(size, 65),
+            interpolation=interpolation.value,
+            overwrite=overwrite,
+            progress=bar,
+        )
+        show_hdr(hdr)
+        write_sequence(hdr, clips, joining, **after)
+        return hdr.exit_code
+    report = run(
+        _clips(clips, group or [], weight or [], exclude or [], segment or []),
+        output_dir,
+        target=target,
+        overwrite=overwrite,
+        progress=bar,
+        method=method,
+        strength=strength,
+        max_strength=max_strength,
+        threshold=threshold,
+        protect_skin=protect_skin,
+        groups=groups.value,
+        per_shot=per_shot,
+        every=every,
+        size=size,
+        interpolation=interpolation.value,
+        matrix=matrix and matrix.value,
+        device=device,
+        workers=workers,
+        memory=memory,
+    )
+    show(report)
+    write_sequence(report, clips, joining, **after)
+    return report.exit_code
+
+
+def show(report: MatchReport) -> None:
+    """Prints what was written, how consistent it is, and where the time went."""
+    for clip in report.clips:
+        typer.echo(f"{'copied ' if clip.copied else 'graded '} {clip.output}")
+    for label, path in (("sheet", report.sheet), ("report", report.html)):
+        typer.echo(f"{label:7} {path}")
+    before, after = report.before.worst, report.after.worst
+    if before and after:
+        typer.echo(
+            f"before  CIEDE2000 {before.mean:.2f} between {before.a} and {before.b}, {report.before.mean:.2f} in all"
+        )
+        verdict = "below" if report.passed else "not below"
+        typer.echo(
+            f"after   CIEDE2000 {after.mean:.2f} between {after.a} and {after.b}, {report.after.mean:.2f} in all, "
+            f"{verdict} {report.threshold:g}, by {report.method} at strength {report.strength:g}"
+        )
+    steps = ", ".join(f"{step} {value:.2f}" for step, value in report.seconds.items() if step not in ("total", "cpu"))
+    typer.echo(f"time    {report.seconds['total']:.2f} s, {report.seconds['cpu']:.2f} s of CPU ({steps})")
+    for note in report.notes:
+        typer.echo(f"note    {note}", err=True)
+    for name, reason in report.failed.items():
+        typer.echo(f"failed  {name}: {reason}", err=True)
+
+
+def _clips(
+    paths: list[Path], groups: list[str], weights: list[str], excluded: list[str], segments: list[str]
+) -> list[Clip]:
+    """The clips with what was said of each by path or name."""
+    from lutgrade.consistency.plan import Clip, parse_segment
+
+    clips = [Clip(path) for path in paths]
+    for number, names in enumerate(groups, start=1):
+        for name in names.split(","):
+            for index in _named(name, paths):
+                clips[index] = replace(clips[index], group=f"group {number}")
+    for text in weights:
+        name, _, value = text.rpartition("=")
+        for index in _named(name, paths):
+            clips[index] = replace(clips[index], weight=_number(value, text))
+    for name in excluded:
+        for index in _named(name, paths):
+            clips[index] = replace(clips[index], exclude=True)
+    for text in segments:
+        name, segment = parse_segment(text)
+        for index in _named(name, paths):
+            clips[index] = replace(clips[index], segments=(*clips[index].segments, segment))
+    return clips
+
+
+def _named(name: str, paths: list[Path]) -> list[int]:
+    """The clips that a path, a file name or a stem means."""
+    found = [i for i, path in enumerate(paths) if name in (str(path), path.name, path.stem)]
+    if not found:
+        raise InputError(f"no clip '{name}' among {', '.join(path.name for path in paths)}")
+    return found
+
+
+def _number(value: str, text: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise InputError(f"a weight is CLIP=WEIGHT, such as b.mp4=2, not '{text}'") from None

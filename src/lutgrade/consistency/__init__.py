@@ -1,0 +1,1 @@
+"""`lutgrade.match`: clips made to look shot by one camera."""

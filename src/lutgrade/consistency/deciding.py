@@ -1,0 +1,117 @@
+"""Who is matched with whom, to what, and by which LUTs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from lutgrade.consistency.groups import cluster
+from lutgrade.consistency.plan import MatchOptions, Unit
+from lutgrade.consistency.store import Store, identity, key_of
+from lutgrade.consistency.targets import TargetSpec, build_target
+from lutgrade.consistency.tries import Bucket, search
+from lutgrade.lut import Lut
+
+CANDIDATES = 2  # LUTs kept of the best tries, in case the files do not bear the first out
+UNGROUPED = "all"
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """The LUTs of one try, by unit."""
+
+    method: str
+    strength: float
+    luts: Mapping[str, Lut]
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """The candidates to render, the best first, and all that was tried."""
+
+    candidates: tuple[Candidate, ...]
+    tries: tuple[dict[str, Any], ...]
+
+
+def grouped(units: Sequence[Unit], options: MatchOptions) -> list[Unit]:
+    """The units with a group each: their own, or that of their cluster, or one for all."""
+    loose = [unit for unit in units if unit.group is None and not unit.kept]
+    names = dict.fromkeys((unit.name for unit in loose), UNGROUPED)
+    if options.groups != "none" and loose:
+        labels, features = cluster([unit.profile for unit in loose], options.groups)
+        names = {unit.name: f"{features} {label + 1}" for unit, label in zip(loose, labels, strict=True)}
+    return [unit if unit.group is not None else replace(unit, group=names.get(unit.name, UNGROUPED)) for unit in units]
+
+
+def seem_unlike(units: Sequence[Unit]) -> list[list[str]]:
+    """Names of units by what they seem to show, where that is more than one thing."""
+    shown = [unit for unit in units if not unit.kept]
+    labels, _ = cluster([unit.profile for unit in shown], "lab") if len(shown) > 1 else ([], "")
+    if len(set(labels)) < 2:
+        return []
+    return [[u.name for u, label in zip(shown, labels, strict=True) if label == n] for n in range(max(labels) + 1)]
+
+
+def buckets_of(units: Sequence[Unit], options: MatchOptions) -> list[Bucket]:
+    """The units that are matched with each other: of one group and with one target."""
+    members: dict[tuple[str, TargetSpec], list[Unit]] = {}
+    for unit in units:
+        if not unit.kept:
+            assert unit.group is not None
+            assert unit.target is not None
+            members.setdefault((unit.group, unit.target), []).append(unit)
+    return [
+        Bucket(
+            group,
+            tuple(of_group),
+            build_target(spec, [(unit.name, unit.profile, unit.weight) for unit in of_group], options.matrix),
+        )
+        for (group, spec), of_group in members.items()
+    ]
+
+
+def decide(
+    store: Store, units: Sequence[Unit], keys: Sequence[str], options: MatchOptions
+) -> tuple[list[Bucket], Decision]:
+    """The buckets and the LUTs; from the store where the same was decided before.
+
+    Args:
+        store: of the match.
+        units: with their groups.
+        keys: what identifies the colours of the clips.
+        options: of the match.
+    """
+    buckets = buckets_of(units, options)
+    settings = {k: v for k, v in asdict(options).items() if k not in ("workers", "memory", "interpolation")}
+    files = [identity(file) for bucket in buckets for file in bucket.units[0].target.files]  # type: ignore[union-attr]
+    named = [(u.name, u.span, str(u.target), u.weight, u.group) for u in units]
+    key = key_of("decision", list(keys), named, settings, files)
+    decision = _read(store, key)
+    if decision is None:
+        tries = search(buckets, options)
+        fitting = [t for t in tries if t.consistency.below(options.threshold)][:CANDIDATES] or tries[:1]
+        decision = Decision(
+            tuple(Candidate(t.method, t.strength, t.luts) for t in fitting),
+            tuple(t.as_dict(options.threshold) for t in tries),
+        )
+        _write(store, key, decision)
+    return buckets, decision
+
+
+def _read(store: Store, key: str) -> Decision | None:
+    facts, tables = store.read_json("decision", key), store.read_tensors("decision", key)
+    if facts is None or tables is None:
+        return None
+    candidates = tuple(
+        Candidate(c["method"], c["strength"], {name: Lut(tables[f"{i} {name}"]) for name in c["units"]})
+        for i, c in enumerate(facts["candidates"])
+    )
+    return Decision(candidates, tuple(facts["tries"]))
+
+
+def _write(store: Store, key: str, decision: Decision) -> None:
+    tables = {f"{i} {name}": lut.table for i, c in enumerate(decision.candidates) for name, lut in c.luts.items()}
+    store.write_tensors("decision", key, tables)
+    candidates = [{"method": c.method, "strength": c.strength, "units": list(c.luts)} for c in decision.candidates]
+    store.write_json("decision", key, {"candidates": candidates, "tries": decision.tries})

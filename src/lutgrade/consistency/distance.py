@@ -1,0 +1,129 @@
+"""How far clips lie apart in colour: CIEDE2000 between their means and between their distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import torch
+from torch import Tensor
+
+from lutgrade.color.difference import ciede2000
+from lutgrade.color.spaces import srgb_to_lab
+
+DEPTH = 7  # halvings: 128 cells stand for a distribution
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two clips by name, and how far they lie apart in CIEDE2000."""
+
+    a: str
+    b: str
+    mean: float  # between their mean Lab colours
+    distribution: float  # mean over colours coupled by optimal transport
+
+    def as_dict(self) -> dict[str, object]:
+        return {"a": self.a, "b": self.b, "mean": round(self.mean, 3), "distribution": round(self.distribution, 3)}
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """All pairs that ought to match."""
+
+    pairs: tuple[Pair, ...]
+
+    @property
+    def worst(self) -> Pair | None:
+        """The pair whose mean colours lie farthest apart; None where there is no pair."""
+        return max(self.pairs, key=lambda pair: pair.mean, default=None)
+
+    @property
+    def mean(self) -> float:
+        """The mean over pairs between mean colours, 0 without any."""
+        return sum(pair.mean for pair in self.pairs) / max(1, len(self.pairs))
+
+    @property
+    def distribution(self) -> float:
+        """The mean over pairs between distributions, 0 without any."""
+        return sum(pair.distribution for pair in self.pairs) / max(1, len(self.pairs))
+
+    def below(self, threshold: float) -> bool:
+        """Whether the mean colours of every pair lie less than a threshold apart."""
+        return self.worst is None or self.worst.mean < threshold
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "mean": round(self.mean, 3),
+            "distribution": round(self.distribution, 3),
+            "worst": self.worst.as_dict() if self.worst else None,
+            "pairs": [pair.as_dict() for pair in self.pairs],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Signature:
+    """What distances are measured on: a mean Lab colour `[3]`, and `[2 ** DEPTH, 3]` Lab colours of equal weight."""
+
+    mean: Tensor
+    cells: Tensor
+
+
+def signature(colors: Tensor) -> Signature:
+    """The signature of colours `[3, N]`, sRGB-encoded in [0, 1], with N a multiple of 128."""
+    lab = srgb_to_lab(colors[:, None].double())[:, 0]  # [3, N]
+    return Signature(lab.mean(1), equal_cells(lab.T, DEPTH))
+
+
+def mean_difference(a: Tensor, b: Tensor) -> float:
+    """CIEDE2000 of two Lab colours `[3]`."""
+    return float(ciede2000(a[:, None, None], b[:, None, None]))
+
+
+def distribution_difference(a: Tensor, b: Tensor) -> float:
+    """Mean CIEDE2000 of Lab colours `[K, 3]` each, coupled one to one by exact optimal transport.
+
+    The coupling has the least mean squared Lab distance. It bounds what a viewer can find different between two
+    clips of one content, and does not reach 0 between clips of unlike content.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    _, columns = linear_sum_assignment(torch.cdist(a, b).square().numpy())
+    return float(ciede2000(a.T[:, None], b[columns].T[:, None]).mean())
+
+
+def compare(named: Sequence[tuple[str, Signature]]) -> Consistency:
+    """Every pair of some clips."""
+    return Consistency(
+        tuple(
+            Pair(a, b, mean_difference(x.mean, y.mean), distribution_difference(x.cells, y.cells))
+            for (a, x), (b, y) in combinations(named, 2)
+        )
+    )
+
+
+def joined(parts: Sequence[Consistency]) -> Consistency:
+    """The pairs of several groups, in one."""
+    return Consistency(tuple(pair for part in parts for pair in part.pairs))
+
+
+def equal_cells(colors: Tensor, depth: int) -> Tensor:
+    """The means `[2 ** depth, 3]` of cells of equal size: colours `[N, 3]` halved at the median of their widest axis.
+
+    Means of cells vary far less from sample to sample than so many colours drawn at random would.
+    """
+    cells = _in_order(colors)[None]  # [cells, n, 3]
+    for _ in range(depth):
+        axis = cells.var(dim=1, correction=0).argmax(dim=1)  # [cells]
+        keys = cells.gather(2, axis[:, None, None].expand(-1, cells.shape[1], 1)).squeeze(-1)
+        order = keys.argsort(dim=1, stable=True)[..., None].expand_as(cells)
+        cells = cells.gather(1, order).reshape(2 * len(cells), -1, 3)
+    return cells.mean(dim=1)
+
+
+def _in_order(colors: Tensor) -> Tensor:
+    """Colours `[N, 3]` sorted by their axes in turn, so that nothing hangs on the order they came in."""
+    for axis in (2, 1, 0):
+        colors = colors[colors[:, axis].argsort(stable=True)]
+    return colors

@@ -1,0 +1,195 @@
+"""The report of a match as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+from torch import Tensor
+
+from lutgrade.consistency.results import MatchedUnit
+
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222;background:#fff}
+table{border-collapse:collapse;margin:.6em 0 1.6em}
+th,td{padding:.25em .7em;border-bottom:1px solid #ddd;text-align:left}
+td.n{text-align:right;font-variant-numeric:tabular-nums}img{display:block;height:112px}.bad{color:#b00020}
+.good{color:#1b6e3c}h2{margin-top:1.6em}figure{margin:0}figcaption,.small{color:#666;font-size:13px}
+"""
+_PLOT = 380  # pixels a side
+_HEIGHT = 180  # pixels of an embedded picture
+
+
+def as_html(facts: dict[str, Any], units: Sequence[MatchedUnit]) -> str:
+    """The report from its plain values and the pictures of its units."""
+    verdict = "consistent" if facts["passed"] else "not consistent"
+    body = [
+        "<h1>Clip consistency</h1>",
+        f'<p class="{"good" if facts["passed"] else "bad"}"><b>The clips are {verdict}</b>: {_worst(facts)}.</p>',
+        f"<p>Matched to <b>{escape(facts['target'])}</b> by <b>{escape(facts['method'])}</b> at strength "
+        f"{facts['strength']:g}.</p>",
+        *(f'<p class="bad">{escape(note)}</p>' for note in facts["notes"]),
+        *(f'<p class="bad">{escape(name)} failed: {escape(why)}</p>' for name, why in facts["failed"].items()),
+        "<h2>Before and after</h2>",
+        _pictures(units),
+        "<h2>Mean colours</h2>",
+        _plot(units),
+        "<h2>Pairs</h2>",
+        '<p class="small">CIEDE2000 between mean colours, and mean CIEDE2000 of colours coupled by optimal transport. '
+        "After is measured on the files written.</p>",
+        _pairs(facts),
+        "<h2>Profiles</h2>",
+        _profiles(units),
+        "<h2>Tries</h2>",
+        _tries(facts),
+        "<h2>Clips</h2>",
+        _clips(facts),
+        f'<p class="small">Seconds: {escape(_joined(facts["seconds"]))}. Decode, grade and encode overlap and are '
+        f"summed over the clips. {escape(_joined(facts['environment']))}.</p>",
+    ]
+    title = "<meta charset=utf-8><title>Clip consistency</title>"
+    return (
+        f"<!doctype html><html lang=en><head>{title}<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
+    )
+
+
+def _worst(facts: dict[str, Any]) -> str:
+    worst = facts["after"]["worst"]
+    if worst is None:
+        return "there is no pair to compare"
+    return (
+        f"the mean colours of the worst pair, {escape(worst['a'])} and {escape(worst['b'])}, lie "
+        f"{worst['mean']:.2f} apart (CIEDE2000; the threshold is {facts['threshold']:g})"
+    )
+
+
+def _pictures(units: Sequence[MatchedUnit]) -> str:
+    rows = []
+    for unit in units:
+        before, after = (f'<img alt="" src="{_embedded(picture)}">' for picture in unit.pictures)
+        rows.append([escape(unit.name), before, after, escape(unit.note)])
+    return _table(["clip", "before", "after", ""], rows)
+
+
+def _pairs(facts: dict[str, Any]) -> str:
+    after = {(pair["a"], pair["b"]): pair for pair in facts["after"]["pairs"]}
+    rows = []
+    for pair in facts["before"]["pairs"]:
+        now = after.get((pair["a"], pair["b"]))
+        means = [_number(p["mean"]) if p else "" for p in (pair, now)]
+        distributions = [_number(p["distribution"]) if p else "" for p in (pair, now)]
+        rows.append([escape(pair["a"]), escape(pair["b"]), *means, *distributions])
+    sums = [_number(facts[when][what]) for what in ("mean", "distribution") for when in ("before", "after")]
+    rows.append(["<b>mean</b>", "", *sums])
+    return _table(["", "", "means before", "after", "distributions before", "after"], rows)
+
+
+def _profiles(units: Sequence[MatchedUnit]) -> str:
+    rows = []
+    for unit in units:
+        for when, profile in (("before", unit.before), ("after", unit.after)):
+            chroma, hue = profile.cast
+            rows.append(
+                [
+                    escape(unit.name) if when == "before" else "",
+                    when,
+                    *(f"{mean:.1f} &plusmn; {d:.1f}" for mean, d in zip(profile.mean, profile.deviation, strict=True)),
+                    f"{profile.black_point:.1f}",
+                    f"{profile.white_point:.1f}",
+                    f"{chroma:.1f} {hue}",
+                ]
+            )
+    return _table(["clip", "", "L", "a", "b", "black point", "white point", "mean chroma and hue"], rows)
+
+
+def _tries(facts: dict[str, Any]) -> str:
+    rows = []
+    for t in facts["tries"]:
+        pair = " and ".join(t["worst_pair"]) if t["worst_pair"] else ""
+        numbers = [_number(t[key]) for key in ("strength", "worst_mean", "mean", "distribution")]
+        rows.append(
+            [
+                escape(t["method"]),
+                *numbers,
+                escape(pair),
+                escape(", ".join(t["held_back"])),
+                "yes" if t["below_threshold"] else "no",
+            ]
+        )
+    header = [
+        "method",
+        "strength",
+        "worst pair",
+        "mean",
+        "distributions",
+        "worst pair is",
+        "clipped",
+        "below threshold",
+    ]
+    return _table(header, rows)
+
+
+def _clips(facts: dict[str, Any]) -> str:
+    rows = []
+    for clip in facts["clips"]:
+        flicker = clip["flicker"]
+        shown = f"{flicker['before']:.2f} to {flicker['after']:.2f}" if flicker else "copied" if clip["copied"] else ""
+        findings = [f"{finding}" for unit in clip["units"] for finding in unit["quality"]]
+        rows.append(
+            [escape(clip["output"]), shown, escape("; ".join(findings) or "clean"), escape("; ".join(clip["notes"]))]
+        )
+    return _table(["file", "flicker", "LUT", "notes"], rows)
+
+
+def _plot(units: Sequence[MatchedUnit]) -> str:
+    """Each clip's mean a and b before (ring) and after (dot), joined by a line."""
+    points = [(u.name, u.before.mean[1:].tolist(), u.after.mean[1:].tolist()) for u in units]
+    reach = max([5.0, *(abs(v) for _, *both in points for point in both for v in point)]) * 1.15
+
+    def at(point: Sequence[float]) -> tuple[float, float]:
+        return (point[0] / reach + 1) * _PLOT / 2, (1 - point[1] / reach) * _PLOT / 2
+
+    middle = _PLOT / 2
+    parts = [
+        f'<line x1="0" y1="{middle}" x2="{_PLOT}" y2="{middle}" stroke="#ddd"/>',
+        f'<line x1="{middle}" y1="0" x2="{middle}" y2="{_PLOT}" stroke="#ddd"/>',
+        f'<text x="{_PLOT - 26}" y="{middle - 4}" font-size="12" fill="#999">+a</text>',
+        f'<text x="{middle + 4}" y="12" font-size="12" fill="#999">+b</text>',
+    ]
+    for name, before, after in points:
+        (x, y), (u, v) = at(before), at(after)
+        parts.append(f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{u:.1f}" y2="{v:.1f}" stroke="#bbb"/>')
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="none" stroke="#b00020"/>')
+        parts.append(f'<circle cx="{u:.1f}" cy="{v:.1f}" r="4" fill="#1b6e3c"/>')
+        parts.append(f'<text x="{x + 7:.1f}" y="{y + 4:.1f}" font-size="12" fill="#444">{escape(name)}</text>')
+    size = f'width="{_PLOT}" height="{_PLOT}" viewBox="0 0 {_PLOT} {_PLOT}"'
+    caption = f"<figcaption>Mean a and b (to &plusmn;{reach:.0f}): rings before, dots after.</figcaption>"
+    return f'<figure><svg xmlns="http://www.w3.org/2000/svg" {size}>{"".join(parts)}</svg>{caption}</figure>'
+
+
+def _embedded(image: Tensor) -> str:
+    """A picture `[3, h, w]` as a data address."""
+    from lutgrade.video.drawing import to_picture
+
+    picture = to_picture(image)
+    picture.thumbnail((4 * _HEIGHT, _HEIGHT))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = "".join(f"<th>{name}</th>" for name in header)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _joined(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())

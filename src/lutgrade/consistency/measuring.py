@@ -1,0 +1,54 @@
+"""The first step of a match: what every clip's colours are, a unit for each of its spans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from lutgrade.consistency.plan import Clip, Unit, spans_of, target_of
+from lutgrade.consistency.profiles import WHOLE, Profile, Span
+from lutgrade.consistency.run import Run
+from lutgrade.consistency.store import identity, key_of, profile_key
+from lutgrade.consistency.tasks import find_shots, profile_clip
+
+
+def measure_clips(run: Run) -> list[Unit]:
+    """The units of all clips that are not excluded and can be read, in the order of the clips."""
+    wanted = {i: clip for i, clip in enumerate(run.clips) if not clip.exclude and i not in run.failed}
+    spans = {i: spans_of(clip, shots) for (i, clip), shots in zip(wanted.items(), _shots(run, wanted), strict=True)}
+    profiles = profile_all(run, "profile", {i: (wanted[i].path, spans[i]) for i in wanted if i not in run.failed})
+    units = []
+    for index, of_clip in profiles.items():
+        for number, (span, profile) in enumerate(zip(spans[index], of_clip, strict=True)):
+            units.append(_unit(run, index, number, span, profile, len(of_clip)))
+    return units
+
+
+def profile_all(run: Run, step: str, files: Mapping[int, tuple[Path, list[Span]]]) -> dict[int, list[Profile]]:
+    """The profiles of the spans of each clip's file, read from the store where they are known."""
+    options = run.options
+    keys = {i: profile_key(path, spans, options.every, options.matrix) for i, (path, spans) in files.items()}
+    found = {i: run.store.read_profiles(key) for i, key in keys.items()}
+    jobs = {i: (run.store.folder, keys[i], *files[i], options.every, options.matrix) for i in files if found[i] is None}
+    for i, _ in run.of_clips(step, profile_clip, jobs):
+        found[i] = run.store.read_profiles(keys[i])
+    return {i: profiles for i, profiles in found.items() if profiles is not None and i not in run.failed}
+
+
+def _shots(run: Run, clips: Mapping[int, Clip]) -> list[list[Span]]:
+    """The shots of each clip; the whole clip where it is not cut into shots."""
+    if not run.options.per_shot:
+        return [[WHOLE]] * len(clips)
+    matrix = run.options.matrix
+    keys = {i: key_of("shots", identity(clip.path), matrix) for i, clip in clips.items()}
+    missing = [i for i, key in keys.items() if run.store.read_json("shots", key) is None]
+    list(run.of_clips("shots", find_shots, {i: (run.store.folder, keys[i], clips[i].path, matrix) for i in missing}))
+    cuts = [(run.store.read_json("shots", key) or {"cuts": []})["cuts"] for key in keys.values()]
+    return [list(zip([WHOLE[0], *of_clip], [*of_clip, WHOLE[1]], strict=True)) for of_clip in cuts]
+
+
+def _unit(run: Run, index: int, number: int, span: Span, profile: Profile, count: int) -> Unit:
+    clip = run.clips[index]
+    name = run.outputs.names[index] + (f" #{number + 1}" if count > 1 else "")
+    target = target_of(clip, span, run.options.target)
+    return Unit(name, index, number, span, profile, target, clip.weight, clip.group)

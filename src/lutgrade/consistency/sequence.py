@@ -1,0 +1,157 @@
+"""Matched clips joined into one sequence, and the `ffmpeg` commands that do what a match has done."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Tensor
+
+from lutgrade.consistency.hdr_pipeline import HdrMatchReport
+from lutgrade.consistency.outputs import MatchOutputs, unique_names
+from lutgrade.consistency.results import MatchedClip, MatchReport
+from lutgrade.errors import InputError
+from lutgrade.finishing import FinishedGrade
+from lutgrade.lut import Lut
+from lutgrade.progress import Progress, silent
+from lutgrade.video import Frame, VideoInfo, open_video
+from lutgrade.video.effects import Effects
+from lutgrade.video.encoding import choose_encoding
+from lutgrade.video.ffmpeg_lines import Cubes, grade_line, join_line
+from lutgrade.video.joining import JoinClip, JoinPlan, container_holds, join, lay_out
+
+CUT = "cut"
+
+
+@dataclass(frozen=True)
+class Joining:
+    """How matched clips become one file.
+
+    Args:
+        crossfade: seconds that each clip fades into the next; 0 cuts.
+        effects: on the sequence alone, after the match.
+        interpolation: "trilinear" or "tetrahedral".
+        matrix: the YUV matrix of all clips, instead of what they say.
+    """
+
+    crossfade: float = 0.5
+    effects: Effects = field(default_factory=Effects)
+    interpolation: str = "tetrahedral"
+    matrix: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> float:
+        """The seconds of `crossfade=SECONDS`, 0 for `cut`."""
+        name, _, value = text.partition("=")
+        try:
+            seconds = 0.0 if text == CUT else float(value)
+        except ValueError:
+            seconds = -1.0
+        if seconds < 0 or (text != CUT and name != "crossfade"):
+            raise InputError(f"clips are joined by crossfade=SECONDS or {CUT}, not '{text}'")
+        return seconds
+
+    def check(self, clips: Sequence[Path]) -> None:
+        """Raises an InputError where the clips cannot be joined, before they are matched."""
+        lay_out(clips, crossfade=self.crossfade, matrix=self.matrix)
+
+
+@dataclass(frozen=True)
+class GradedSource:
+    """A clip as it came, where its match was written, and its LUTs."""
+
+    path: Path
+    output: Path
+    cubes: Cubes
+
+
+def graded_sources(report: MatchReport | HdrMatchReport, clips: Sequence[Path]) -> list[GradedSource]:
+    """The clips of a match in the order that they were given in; those that failed are left out."""
+    made = {clip.name: clip for clip in report.clips}
+    sources = []
+    for name in unique_names(clips):
+        if name in made:
+            clip = made[name]
+            if isinstance(clip, MatchedClip):
+                cubes = [(max(0.0, unit.span[0]), unit.cube) for unit in clip.units] or [(0.0, None)]
+            else:
+                cubes = [(0.0, clip.cube)]
+            sources.append(GradedSource(clip.path, clip.output, sorted(cubes, key=lambda cube: cube[0])))
+    return sources
+
+
+def join_matched(
+    report: MatchReport | HdrMatchReport,
+    clips: Sequence[Path],
+    joining: Joining,
+    *,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> tuple[Path, JoinPlan]:
+    """Writes `match_sequence` beside the matched clips, from the clips as they came, in one generation.
+
+    Args:
+        report: what the match returned.
+        clips: as they were given to it.
+        overwrite: replace a file of that name that no earlier match wrote.
+
+    Raises:
+        InputError: a clip failed, the clips cannot be joined, effects on HDR, or the file exists.
+        LutgradeError: writing failed.
+    """
+    if report.failed:
+        raise InputError(f"there is no sequence without {', '.join(report.failed)}; mend or leave out what failed")
+    if isinstance(report, HdrMatchReport) and joining.effects != Effects():
+        raise InputError(f"effects are made for SDR, and the clips are {report.transfer}; join them without")
+    sources = graded_sources(report, clips)
+    output = report.output_dir / f"match_sequence{sources[0].path.suffix}"
+    outputs = MatchOutputs(report.output_dir, unique_names(clips))
+    if output.exists() and output.name not in outputs.written_before() and not overwrite:
+        raise InputError(f"{output} exists; give another --output-dir, or --overwrite")
+    outputs.claim([output.name])
+    graded = [JoinClip(source.path, _grade(source.cubes, joining)) for source in sources]
+    _, timeline = lay_out([source.path for source in sources], crossfade=joining.crossfade, matrix=joining.matrix)
+    with progress("join", timeline.ends[-1]) as advance:
+        plan = join(graded, output, crossfade=joining.crossfade, matrix=joining.matrix, advance=advance)
+    return output, plan
+
+
+def command_lines(
+    report: MatchReport | HdrMatchReport,
+    clips: Sequence[Path],
+    joining: Joining,
+    joined: tuple[Path, JoinPlan] | None = None,
+) -> Iterator[str]:
+    """The `ffmpeg` command of every clip that was graded, and that of the sequence where there is one."""
+    sources = graded_sources(report, clips)
+    for source in sources:
+        if any(cube for _, cube in source.cubes):
+            info = open_video(source.path, matrix=joining.matrix).info
+            if info.kind == "video":
+                yield _grade_line(info, source, joining.interpolation)
+    if joined is not None:
+        output, plan = joined
+        cubes = [source.cubes for source in sources]
+        yield join_line(plan, output, cubes, joining.effects, interpolation=joining.interpolation)
+
+
+def _grade_line(info: VideoInfo, source: GradedSource, interpolation: str) -> str:
+    output = source.output
+    encoding = choose_encoding(info, lambda encoder: container_holds(output, encoder), (info.width, info.height))
+    return grade_line(info, output, encoding, source.cubes, interpolation=interpolation)
+
+
+def _grade(cubes: Cubes, joining: Joining) -> Callable[[Frame], Tensor]:
+    """What is done to the frames of a clip."""
+    starts = [start for start, _ in cubes]
+    grades = [
+        FinishedGrade.of(Lut.load(cube) if cube is not None else Lut.identity(2), joining.effects) for _, cube in cubes
+    ]
+
+    def grade(frame: Frame) -> Tensor:
+        index = max(0, bisect.bisect_right(starts, frame.time) - 1)
+        return grades[index](frame.image, interpolation=joining.interpolation)
+
+    return grade

@@ -1,0 +1,233 @@
+"""What clips are matched to: one of them, their barycentre, or a look from outside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lutgrade.color.spaces import lab_to_srgb, srgb_to_lab
+from lutgrade.consistency.barycentre import (
+    gaussian_barycentre,
+    linear_map,
+    pooled,
+    quantile_barycentre,
+    with_quantiles,
+)
+from lutgrade.consistency.hero import hero_score
+from lutgrade.consistency.profiles import COLORS, Profile, profile_file
+from lutgrade.errors import InputError
+from lutgrade.lut import Lut
+
+OF_CLIPS = ("average", "first", "brightest", "hero")
+FROM_OUTSIDE = ("reference", "palette", "synthetic", "lut")
+MAX_GAIN = 3.0  # of a map to a barycentre; flat clips are moved and not posterised
+UNIT = 100.0  # of Lab where transports are solved
+
+Member = tuple[str, Profile, float]  # name, colours, weight
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    """A target as it is named: `average`, `first`, `brightest`, `hero`, `hero=CLIP`, `reference=FILE`,
+    `palette=#RRGGBB,...`, `synthetic=L,a,b,dL,da,db` (Lab means and deviations) or `lut=FILE`."""
+
+    kind: str
+    value: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> TargetSpec:
+        """Raises an InputError for what is no target."""
+        kind, _, value = text.partition("=")
+        known = kind in OF_CLIPS or kind in FROM_OUTSIDE
+        if not known or ((kind in FROM_OUTSIDE) != bool(value) and kind != "hero"):
+            raise InputError(
+                f"no target '{text}'; there are average, first, brightest, hero, hero=CLIP, reference=FILE, "
+                "palette=#RRGGBB,..., synthetic=L,a,b,dL,da,db and lut=FILE"
+            )
+        spec = cls(kind, value)
+        if kind == "palette":
+            parse_palette(value)
+        elif kind == "synthetic":
+            parse_synthetic(value)
+        elif kind in ("reference", "lut") and not Path(value).exists():
+            raise InputError(f"target {text}: there is no file {value}")
+        return spec
+
+    @property
+    def files(self) -> list[Path]:
+        """What it reads."""
+        return [Path(self.value)] if self.kind in ("reference", "lut") else []
+
+    def __str__(self) -> str:
+        return f"{self.kind}={self.value}" if self.value else self.kind
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """Colours to match.
+
+    Attributes:
+        name: for reports.
+        colors: `[3, N]`, sRGB-encoded in [0, 1].
+        pictures: `[3, h, w]` each, that have these colours, for models that look at pictures.
+        kept: the member that is the target itself and is left as it is.
+        look: a grade on top of the match.
+        outside: the target is no clip nor made of clips, so that the clips must come near it and not only together.
+        exact: its lightness was given in numbers, and is reached however far it is.
+    """
+
+    name: str
+    colors: Tensor
+    pictures: tuple[Tensor, ...]
+    kept: str | None = None
+    look: Lut | None = None
+    outside: bool = False
+    exact: bool = False
+
+    @cached_property
+    def final_colors(self) -> Tensor:
+        """The colours with the look on them, `[3, N]`."""
+        return self.colors if self.look is None else self.look(self.colors[None, :, None])[0, :, 0].clamp(0, 1)
+
+
+def build_target(spec: TargetSpec, members: Sequence[Member], matrix: str | None = None) -> Target:
+    """The target of clips that are matched together.
+
+    Args:
+        spec: what was asked for.
+        members: the clips that are not black, one at least.
+        matrix: how an untagged reference is read.
+    """
+    if spec.kind == "reference":
+        profile = profile_file(Path(spec.value), matrix=matrix)[0]
+        if profile.is_black:
+            raise InputError(f"the reference {spec.value} is black; there is no look in it")
+        return Target(str(spec), profile.colors, _pictures(profile), outside=True)
+    if spec.kind in ("first", "brightest", "hero"):
+        name, profile, _ = members[_chosen(spec, members)]
+        return Target(f"{spec.kind}: {name}", profile.colors, _pictures(profile), kept=name)
+    average = _average(members)
+    if spec.kind == "lut":
+        return Target(str(spec), average.colors, average.pictures, look=Lut.load(spec.value), outside=True)
+    if spec.kind == "palette":
+        return _moved(str(spec), average, *_palette_moments(parse_palette(spec.value), _lab(average.colors)))
+    if spec.kind == "synthetic":
+        mean, deviation = parse_synthetic(spec.value)
+        return _scaled(str(spec), average, mean / UNIT, deviation / UNIT)
+    return average
+
+
+def parse_palette(text: str) -> Tensor:
+    """`#RRGGBB,...` as sRGB-encoded colours `[3, K]` in [0, 1]."""
+    codes = [code.strip().lstrip("#") for code in text.split(",")]
+    if not all(re.fullmatch(r"[0-9a-fA-F]{6}", code) for code in codes):
+        raise InputError(f"a palette is colours such as #1a2b3c,#f0e0d0, not '{text}'")
+    return torch.tensor([[int(code[i : i + 2], 16) / 255 for i in (0, 2, 4)] for code in codes]).T.double()
+
+
+def parse_synthetic(text: str) -> tuple[Tensor, Tensor]:
+    """`L,a,b,dL,da,db` as the Lab means `[3]` and deviations `[3]`."""
+    try:
+        values = [float(value) for value in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != 6 or not 0 <= values[0] <= 100 or max(map(abs, values)) > 128 or min(values[3:]) < 0:
+        raise InputError(
+            f"a synthetic target is L,a,b,dL,da,db: Lab means (L in 0 to 100) and deviations (0 or more), not '{text}'"
+        )
+    return torch.tensor(values[:3], dtype=torch.float64), torch.tensor(values[3:], dtype=torch.float64)
+
+
+def _chosen(spec: TargetSpec, members: Sequence[Member]) -> int:
+    if spec.kind == "first":
+        return 0
+    if spec.value:
+        names = [name for name, _, _ in members]
+        matching = [i for i, name in enumerate(names) if spec.value in (name, Path(name).stem)]
+        if not matching:
+            raise InputError(f"no hero '{spec.value}' among the clips {', '.join(names)}")
+        return matching[0]
+    score: Callable[[Profile], float] = hero_score
+    if spec.kind == "brightest":
+        score = lambda profile: float(profile.mean[0])  # noqa: E731
+    return max(range(len(members)), key=lambda i: score(members[i][1]))
+
+
+def _average(members: Sequence[Member]) -> Target:
+    """The barycentre of the members, whatever their order.
+
+    Each member's colours are moved to the Gaussian barycentre by the optimal linear map and pooled; the axes of the
+    pool are then given the barycentre of the members' quantiles.
+    """
+    weights = torch.tensor([weight for _, _, weight in members], dtype=torch.float64)
+    weights = weights / weights.sum()
+    profiles = [profile for _, profile, _ in members]
+    mean, covariance = gaussian_barycentre(
+        torch.stack([p.mean for p in profiles]) / UNIT,
+        torch.stack([p.covariance for p in profiles]) / UNIT**2,
+        weights,
+    )
+    maps = [linear_map(_lab(p.colors), mean, covariance, MAX_GAIN) for p in profiles]
+    clouds = [move(_lab(p.colors)) for move, p in zip(maps, profiles, strict=True)]
+    cloud = pooled(clouds, weights, COLORS)
+    quantiles = quantile_barycentre(torch.stack([p.quantiles for p in profiles]) / UNIT, weights)
+    pictures = [_on_picture(move, p.middle) for move, p in zip(maps, profiles, strict=True)]
+    return Target("average", _rgb(with_quantiles(cloud, quantiles)), tuple(pictures))
+
+
+def _palette_moments(palette: Tensor, lab: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean `[3]` and covariance `[3, 3]` of a palette `[3, K]`, with the lightness of the colours `[3, N]`.
+
+    A palette says which hues go with which lightness, not how bright a scene is.
+    """
+    points = _lab(palette)
+    lightness, own = points[0], lab[0]
+    spread = lightness.std(correction=0)
+    scale = own.std(correction=0) / spread if float(spread) > 0.02 else 0.0
+    points = torch.cat([(own.mean() + (lightness - lightness.mean()) * scale)[None], points[1:]])
+    mean = points.mean(1)
+    centred = points - mean[:, None]
+    covariance = centred @ centred.T / points.shape[1]
+    covariance[0, 0] = own.var(correction=0)  # that of a palette of one lightness is none
+    return mean, covariance
+
+
+def _moved(name: str, base: Target, mean: Tensor, covariance: Tensor) -> Target:
+    move = linear_map(_lab(base.colors), mean, covariance, MAX_GAIN)
+    pictures = tuple(_on_picture(move, picture) for picture in base.pictures)
+    return Target(name, _rgb(move(_lab(base.colors))), pictures, outside=True)
+
+
+def _scaled(name: str, base: Target, mean: Tensor, deviation: Tensor) -> Target:
+    """The base with the mean `[3]` and deviation `[3]` of each axis set."""
+    lab = _lab(base.colors)
+    own_mean = lab.mean(1, keepdim=True)
+    gain = (deviation[:, None] / lab.std(1, correction=0, keepdim=True).clamp_min(1e-3)).clamp(max=MAX_GAIN)
+
+    def move(x: Tensor) -> Tensor:
+        return (x - own_mean) * gain + mean[:, None]
+
+    return Target(name, _rgb(move(lab)), tuple(_on_picture(move, p) for p in base.pictures), outside=True, exact=True)
+
+
+def _pictures(profile: Profile) -> tuple[Tensor, ...]:
+    return tuple(profile.frames.float())
+
+
+def _on_picture(move: Callable[[Tensor], Tensor], picture: Tensor) -> Tensor:
+    return _rgb(move(_lab(picture.flatten(1)))).view_as(picture)
+
+
+def _lab(colors: Tensor) -> Tensor:
+    """Colours `[3, N]`, sRGB-encoded, in units of 100 Lab."""
+    return srgb_to_lab(colors[:, None].double())[:, 0] / UNIT
+
+
+def _rgb(lab: Tensor) -> Tensor:
+    return lab_to_srgb(lab[:, None] * UNIT)[:, 0].clamp(0, 1).float()

@@ -1,0 +1,115 @@
+"""Neural style transfer for colour alone: Gram matrices of early features against the reference's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lutgrade.color.spaces import srgb_to_lab
+from lutgrade.lut import Lut
+from lutgrade.objectives.losses import monotonicity, smoothness
+from lutgrade.protocols import Sample
+
+
+class ColorStyle:
+    """Style, content and total variation (Gatys et al. 2016), kept to colour.
+
+    Early features see colours and hardly textures, and the content is held by its lightness alone, so that
+    chrominance is free to follow the reference. Of a grade that is a LUT, the LUT's regularity counts as well.
+
+    Args:
+        features: a frozen encoder to a list of maps; its weights are read on the first call.
+        layers: which of its maps count, each as much.
+        content: weight of the mean squared difference of CIELAB lightness, in units of 100.
+        style: weight of the Gram matrices' difference from the reference's, summed over the layers.
+        variation: weight of the mean absolute difference of neighbouring pixels.
+        smoothness: weight of the slopes of the LUT's residual.
+        monotonicity: weight of falling slopes of the LUT.
+    """
+
+    def __init__(
+        self,
+        features: nn.Module,
+        *,
+        layers: Sequence[int] = (0, 1, 2),
+        content: float = 1.0,
+        style: float = 1.0,
+        variation: float = 0.0,
+        smoothness: float = 0.0,
+        monotonicity: float = 0.0,
+    ) -> None:
+        self.features = features.requires_grad_(False).eval()
+        self.layers = tuple(layers)
+        self.weights = {
+            "content": content,
+            "style": style,
+            "variation": variation,
+            "smoothness": smoothness,
+            "monotonicity": monotonicity,
+        }
+        self._initialised = False
+
+    def __call__(self, model: nn.Module, batch: Sample) -> dict[str, Tensor]:
+        """The loss of a batch's first frames and references, and its parts, unweighted.
+
+        Args:
+            model: a `LutModel`, or one whose colour maps are of another kind.
+            batch: images of one size for both, `[B, T, 3, H, W]` and `[B, N, 3, H, W]`.
+
+        Raises:
+            MissingWeights: those of the features are not on this machine.
+        """
+        self._prepare(batch.frames.device)
+        content, reference = batch.frames[:, 0], batch.reference[:, 0]
+        grade = model(content, reference)
+        graded = grade(content)
+        with torch.no_grad():
+            wanted = self._grams(reference)
+        terms: dict[str, Callable[[], Tensor]] = {
+            "content": lambda: lightness_distance(graded, content),
+            "style": lambda: gram_distance(self._grams(graded), wanted),
+            "variation": lambda: total_variation(graded),
+        }
+        if isinstance(grade, Lut):
+            terms |= {"smoothness": lambda: smoothness(grade.table), "monotonicity": lambda: monotonicity(grade.table)}
+        parts = {name: term() for name, term in terms.items() if self.weights[name]}
+        loss = sum((self.weights[name] * part for name, part in parts.items()), graded.new_zeros(()))
+        return {"loss": loss, **parts}
+
+    def _prepare(self, device: torch.device) -> None:
+        if not self._initialised:
+            initialise = getattr(self.features, "initialise", None)
+            if initialise is not None:
+                initialise()
+            self._initialised = True
+        self.features.to(device)
+
+    def _grams(self, image: Tensor) -> list[Tensor]:
+        maps = self.features(image)
+        return [gram(maps[layer]) for layer in self.layers]
+
+
+def gram(features: Tensor) -> Tensor:
+    """The Gram matrices `[B, C, C]` of maps `[B, C, H, W]`, each a mean over the places instead of a sum."""
+    flat = features.flatten(2)
+    return flat @ flat.mT / flat.shape[-1]
+
+
+def gram_distance(graded: list[Tensor], reference: list[Tensor]) -> Tensor:
+    """Sum over the layers of (1 / 4 N^2) sum_ij (G_ij - R_ij)^2 with N channels: Gatys et al. (2016), Eq. 4 and 5."""
+    layers = [
+        (a - b).square().sum((1, 2)).mean() / (4 * a.shape[1] ** 2) for a, b in zip(graded, reference, strict=True)
+    ]
+    return torch.stack(layers).sum()
+
+
+def lightness_distance(graded: Tensor, content: Tensor) -> Tensor:
+    """Mean squared difference of CIELAB lightness, in units of 100, of sRGB-encoded images `[B, 3, H, W]`."""
+    return ((srgb_to_lab(graded)[:, 0] - srgb_to_lab(content)[:, 0]) / 100).square().mean()
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Mean absolute difference of neighbours, along rows and along columns, of `[B, 3, H, W]`; 0 for one pixel."""
+    return sum((image.diff(dim=axis).abs().sum() / image.numel() for axis in (-1, -2)), image.new_zeros(()))

@@ -1,0 +1,179 @@
+"""The `ffmpeg` command lines that do what was done here: for those who go on in a shell, and to check it against.
+
+FFmpeg's own arithmetic is left at its most exact (16-bit RGB, accurate rounding, matrix and range said), so that the
+pictures agree within rounding; only its vignette works in 8 bits.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lutgrade.video.convert import LUMA_WEIGHTS
+from lutgrade.video.effects import Effects
+from lutgrade.video.encoding import Encoding
+from lutgrade.video.info import VideoInfo
+from lutgrade.video.joining import JoinPlan
+from lutgrade.video.layout import layout_of
+from lutgrade.video.sound import SoundFormat, encoder_of, sample_bounds
+from lutgrade.video.timeline import Placement
+
+Cubes = Sequence[tuple[float, Path | None]]
+"""The `.cube` of every shot (None leaves it as it is) from its second on: one from 0 for a whole clip."""
+
+_MARGIN = 0.001  # seconds before the first frame of a shot, for FFmpeg's clock is rounded
+
+_EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+_WORKING = "format=gbrp16le"
+
+
+def grade_line(
+    info: VideoInfo,
+    output: Path,
+    encoding: Encoding,
+    cubes: Cubes = (),
+    effects: Effects | None = None,
+    *,
+    interpolation: str = "tetrahedral",
+) -> str:
+    """The command that grades a clip with its LUTs, then with effects, and copies all but the picture."""
+    graph = _graded("0:v", "v", info, cubes, effects or Effects(), interpolation, f",{_from_rgb(info, encoding)}")
+    copies = ["-map", "0:a?", "-map", "0:s?", "-c:a", "copy", "-c:s", "copy"]
+    return shlex.join(
+        [
+            *("ffmpeg", "-i", str(info.path), "-filter_complex", ";".join(graph), "-map", "[v]"),
+            *copies,
+            *_encoder(info, encoding),
+            str(output),
+        ]
+    )
+
+
+def join_line(
+    plan: JoinPlan,
+    output: Path,
+    cubes: Sequence[Cubes] = (),
+    effects: Effects | None = None,
+    *,
+    interpolation: str = "tetrahedral",
+) -> str:
+    """The command that joins clips as `join` does, each graded with its LUTs, then with effects."""
+    graph: list[str] = []
+    for i, info in enumerate(plan.infos):
+        own = cubes[i] if cubes else ()
+        graph += _graded(f"{i}:v", f"v{i}", info, own, effects or Effects(), interpolation, _on_canvas(plan, i))
+    graph += _joined_pictures(plan)
+    first = plan.infos[0]
+    arguments = ["ffmpeg", *(part for info in plan.infos for part in ("-i", str(info.path)))]
+    sound: list[str] = []
+    if plan.sound is not None:
+        graph += _joined_sound(plan, plan.sound)
+        sound = ["-map", "[a]", "-c:a", encoder_of(plan.sound)]
+        sound += ["-b:a", str(plan.sound.bit_rate)] if plan.sound.bit_rate else []
+    arguments += ["-filter_complex", ";".join(graph), "-map", "[v]", *sound]
+    return shlex.join([*arguments, *_encoder(first, plan.encoding), str(output)])
+
+
+def _graded(
+    source: str, label: str, info: VideoInfo, cubes: Cubes, effects: Effects, interpolation: str, after: str
+) -> Iterator[str]:
+    """The chains from an input to a label: RGB, LUTs, effects, and whatever comes `after` (with its comma)."""
+    steps = [*_lut_filters(cubes, interpolation), *(effect.ffmpeg() for effect in effects.color)]
+    if effects.vignette is not None:
+        steps += ["format=rgb24", effects.vignette.ffmpeg(), _WORKING]
+    if effects.opacity == 1 or not steps:
+        yield f"[{source}]{','.join([_to_rgb(info), *steps])}{after}[{label}]"
+        return
+    yield f"[{source}]{_to_rgb(info)},split[{label}top][{label}under]"
+    yield f"[{label}top]{','.join(steps)}[{label}graded]"
+    blend = f"blend=all_mode=normal:all_opacity={effects.opacity:g}"
+    yield f"[{label}graded][{label}under]{blend}{after}[{label}]"
+
+
+def _lut_filters(cubes: Cubes, interpolation: str) -> Iterator[str]:
+    for i, (start, cube) in enumerate(cubes):
+        bounds = [f"gte(t,{start - _MARGIN:.6f})"] if i > 0 else []
+        bounds += [f"lt(t,{cubes[i + 1][0] - _MARGIN:.6f})"] if i + 1 < len(cubes) else []
+        shot = f":enable='{'*'.join(bounds)}'" if bounds else ""
+        if cube is not None:
+            yield f"lut3d=file={_escaped(str(cube))}:interp={interpolation}{shot}"
+
+
+def _to_rgb(info: VideoInfo) -> str:
+    if info.matrix not in LUMA_WEIGHTS:
+        return _WORKING
+    value_range = "full" if info.full_range else "limited"
+    return f"scale=in_color_matrix={info.matrix}:in_range={value_range}:{_EXACT},{_WORKING}"
+
+
+def _from_rgb(info: VideoInfo, encoding: Encoding) -> str:
+    if layout_of(encoding.pixel_format).kind == "rgb":
+        return f"format={encoding.pixel_format}"
+    matrix, full = (info.matrix, info.full_range) if info.matrix in LUMA_WEIGHTS else ("bt709", False)
+    value_range = "full" if full else "limited"
+    return f"scale=out_color_matrix={matrix}:out_range={value_range}:{_EXACT},format={encoding.pixel_format}"
+
+
+def _on_canvas(plan: JoinPlan, index: int) -> str:
+    """A clip's filters onto the sequence's canvas and clock."""
+    info, (width, height) = plan.infos[index], plan.size
+    place = Placement.within((info.width, info.height), plan.size, plan.aspect(index))
+    steps = ["setpts=PTS-STARTPTS"]
+    if (place.width, place.height) != (info.width, info.height):
+        steps.append(f"scale={place.width}:{place.height}:{_EXACT}")
+    if (place.width, place.height) != plan.size:
+        steps.append(f"pad={width}:{height}:{place.left}:{place.top}")
+    aspect = plan.infos[0].sample_aspect_ratio
+    # Filters of two inputs lose the duration of the last frame, and `fps` would lose that frame with it.
+    steps += [f"setsar={aspect.numerator}/{aspect.denominator}", "tpad=stop=2:stop_mode=clone"]
+    steps += [f"fps={plan.timeline.rate}", f"trim=end_frame={plan.timeline.counts[index]}"]
+    return "".join(f",{step}" for step in steps)
+
+
+def _joined_pictures(plan: JoinPlan) -> Iterator[str]:
+    timeline, count = plan.timeline, len(plan.infos)
+    tail = _from_rgb(plan.infos[0], plan.encoding)
+    if count == 1 or timeline.overlap == 0:
+        yield "".join(f"[v{i}]" for i in range(count)) + f"concat=n={count},{tail}[v]"
+        return
+    before = "v0"
+    for i in range(1, count):
+        duration, offset = timeline.overlap / timeline.rate, timeline.starts[i] / timeline.rate
+        after = f",{tail}[v]" if i == count - 1 else f"[x{i}]"
+        yield f"[{before}][v{i}]xfade=duration={float(duration):.6f}:offset={float(offset):.6f}{after}"
+        before = f"x{i}"
+
+
+def _joined_sound(plan: JoinPlan, sound: SoundFormat) -> Iterator[str]:
+    starts, ends = sample_bounds(plan.timeline, sound)
+    alike = f"aformat=sample_fmts=fltp:sample_rates={sound.rate}:channel_layouts={sound.layout}"
+    for i, info in enumerate(plan.infos):
+        source = f"[{i}:a:0]aresample={sound.rate}" if info.has_audio else f"anullsrc=r={sound.rate}:cl={sound.layout}"
+        yield f"{source},{alike},apad,atrim=end_sample={ends[i] - starts[i]}[a{i}]"
+    count = len(plan.infos)
+    if count == 1 or plan.timeline.overlap == 0:
+        yield "".join(f"[a{i}]" for i in range(count)) + f"concat=n={count}:v=0:a=1[a]"
+        return
+    before = "a0"
+    for i in range(1, count):
+        after = "a" if i == count - 1 else f"y{i}"
+        yield f"[{before}][a{i}]acrossfade=ns={ends[i - 1] - starts[i]}:c1=qsin:c2=qsin[{after}]"
+        before = after
+
+
+def _encoder(info: VideoInfo, encoding: Encoding) -> list[str]:
+    arguments = ["-c:v", encoding.encoder]
+    for name, value in encoding.options.items():
+        arguments += [f"-{name}", value]
+    tags = {"-color_primaries": info.primaries, "-color_trc": info.transfer}
+    if layout_of(encoding.pixel_format).kind == "yuv" and info.matrix in LUMA_WEIGHTS:
+        tags |= {"-colorspace": info.matrix_code, "-color_range": 2 if info.full_range else info.range_code}
+    return [*arguments, *(part for name, code in tags.items() for part in (name, str(code)))]
+
+
+def _escaped(value: str) -> str:
+    """A value inside a filter graph: escaped once as an option and once as a part of the graph."""
+    for special in ("\\':", "\\'[],;"):
+        value = "".join(f"\\{character}" if character in special else character for character in value)
+    return value

@@ -1,0 +1,98 @@
+"""The first pass: what is kept of a shot, and which shots return."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from clips import scene
+from lutgrade.analysis import RETURN_SIMILARITY, AnalysedShot, Candidate, analyse, read_references, returning
+from lutgrade.video import Frame
+from lutgrade.video.shots import Shot
+
+
+def shot(*rows: Tensor) -> AnalysedShot:
+    keyframe = Candidate(0, 0.0, torch.zeros(3, 1, 1), rows[0], 1.0, 0)
+    return AnalysedShot(Shot(0, 1), keyframe, torch.stack(rows))
+
+
+def direction(cosine: float, near: int = 0, away: int = 1) -> Tensor:
+    """A unit vector at an angle to the axis `near`, towards the axis `away`."""
+    row = torch.zeros(8)
+    row[near], row[away] = cosine, math.sqrt(1 - cosine**2)
+    return row
+
+
+A, B, C = torch.eye(8)[:3]
+SAME, OTHER = direction(RETURN_SIMILARITY + 0.01, away=3), direction(RETURN_SIMILARITY - 0.01, away=4)
+
+
+@pytest.mark.parametrize(
+    ("shots", "takes"),
+    [
+        ([shot(A)], [0]),
+        ([shot(A), shot(B), shot(A), shot(C)], [0, 1, 0, 3]),
+        ([shot(A), shot(SAME), shot(OTHER)], [0, 0, 2]),
+        # whatever moves in a shot: its first, best and last frames all tell it
+        ([shot(A, B), shot(C), shot(B), shot(OTHER, C)], [0, 1, 0, 1]),
+        # the more similar of two; and the first of equals
+        ([shot(A), shot(direction(0.9)), shot(direction(0.97))], [0, 1, 1]),
+        ([shot(A), shot(B), shot(A, B)], [0, 1, 0]),
+    ],
+)
+def test_a_shot_takes_the_grade_of_the_one_it_returns_to(shots: list[AnalysedShot], takes: list[int]) -> None:
+    assert returning(shots) == takes
+
+
+def test_shots_do_not_chain() -> None:
+    """Each is compared with shots that have grades of their own: a slow drift ends in a grade of its own."""
+    angles = [i * math.acos(RETURN_SIMILARITY + 0.005) for i in range(3)]
+    drifting = [shot(direction(math.cos(angle))) for angle in angles]
+    assert returning(drifting) == [0, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("count", "kept"), [(1, [0]), (64, [*range(64)]), (65, [*range(0, 65, 2)]), (300, [*range(0, 300, 8)])]
+)
+def test_of_a_long_reference_evenly_spaced_frames_are_kept(count: int, kept: list[int]) -> None:
+    read: list[weakref.ref[Frame]] = []
+
+    def stream() -> Iterator[Frame]:
+        for index in range(count):
+            frame = Frame(torch.zeros(3, 1, 1), index, index, float(index))
+            read.append(weakref.ref(frame))
+            assert sum(frame() is not None for frame in read) <= 66
+            yield frame
+
+    assert [frame.index for frame in read_references(stream())] == kept  # type: ignore[arg-type]
+
+
+def frames(*seeds: int, seconds: float = 2.5, rate: int = 25) -> Iterator[Frame]:
+    count = round(seconds * rate)
+    images = [image for seed in seeds for image in scene(seed, count)]
+    for index, image in enumerate(images):
+        yield Frame(torch.from_numpy(image).permute(2, 0, 1) / 255, index, index, index / rate)
+
+
+def test_of_a_shot_three_frames_are_kept() -> None:
+    references = torch.from_numpy(scene(3, 1)[0]).permute(2, 0, 1)[None] / 255
+    found = analyse(frames(1, 2), references, 25.0, per_shot=True)
+    assert [(s.shot.start, s.shot.stop) for s in found] == [(0, 62), (62, 124)]
+    for analysed in found:
+        assert analysed.shot.start <= analysed.keyframe.index < analysed.shot.stop
+        assert 1 <= len(analysed.features) <= 3
+        torch.testing.assert_close(analysed.features.norm(dim=1), torch.ones(len(analysed.features)))
+        assert float((analysed.features @ analysed.keyframe.features).max()) == pytest.approx(1)
+    assert returning(found) == [0, 1]
+
+
+def test_memory_does_not_grow_with_a_shot() -> None:
+    references = torch.from_numpy(scene(3, 1)[0]).permute(2, 0, 1)[None] / 255
+    (whole,) = analyse(frames(1, 2, 1, seconds=6), references, 25.0, per_shot=False)
+    assert whole.shot == Shot(0, 450)
+    assert len(whole.features) <= 3
