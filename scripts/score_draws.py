@@ -13,6 +13,7 @@ import torch
 
 from _draws import held_out, score
 from lutgrade.checkpoints import load_model
+from lutgrade.errors import InputError
 from lutgrade.models.lut_diffusion import LutDiffusion
 
 
@@ -23,14 +24,17 @@ def main() -> None:
     parser.add_argument("--temperatures", type=float, nargs="+", default=[1.0])
     parser.add_argument("--every", type=int, default=1, help="scores every so-manyth pair")
     options = parser.parse_args()
-    model = load_model(options.model)
+    try:
+        model, held = load_model(options.model), held_out(options.data, options.every)
+    except InputError as error:
+        parser.error(str(error))
     if not isinstance(model, LutDiffusion):
         parser.error(f"{options.model} draws nothing: it is a {type(model).__name__}")
     torch.set_num_threads(1)
     print(
         "| LUTs | temperature | one draw | mean of 8 | best of 8 | spread |\n| --- | ---: | ---: | ---: | ---: | ---: |"
     )
-    for name, pairs in held_out(options.data, options.every).items():
+    for name, pairs in held.items():
         for temperature in options.temperatures:
             model.temperature = temperature
             drawn = score(model, pairs, ciede=True)

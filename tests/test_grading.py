@@ -243,6 +243,24 @@ def test_a_grade_that_changes_nothing_says_so(clip: Path, still: Path) -> None:
     assert any("changes nothing" in warning for warning in result.warnings)
 
 
+def test_a_reference_of_one_colour_is_told(clip: Path, still: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), (120, 130, 140)).save(tmp_path / "grey.png")
+    said = "nearly one colour"
+    assert any(said in warning for warning in grade(clip, tmp_path / "grey.png", model="mkl").warnings)
+    assert not any(said in warning for warning in grade(clip, still, model="mkl", overwrite=True).warnings)
+
+
+def test_a_reference_video_shorter_than_a_second_and_black_frames(clip: Path, still: Path, tmp_path: Path) -> None:
+    short = write_clip(tmp_path / "short.mp4", scene(3, 5))
+    (shot, *_) = grade(clip, short, model="mkl").shots
+    assert shot.lut.table.isfinite().all()
+    assert (decode(tmp_path / "clip_graded.mp4") != decode(clip)).any()
+    black = write_clip(tmp_path / "black.mp4", np.zeros_like(scene(1, 3)))
+    for content, reference in ((black, still), (clip, black)):
+        result = grade(content, reference, model="mkl", overwrite=True)
+        assert all(shot.lut.table.isfinite().all() for shot in result.shots)
+
+
 def test_the_input_is_never_touched(clip: Path, still: Path) -> None:
     data = clip.read_bytes()
     grade(clip, still)

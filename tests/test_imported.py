@@ -168,6 +168,11 @@ def test_an_editor_without_its_extractor_says_what_to_give(tmp_path: Path, capsy
     assert "without its GS-Extractor; give that one's file with --extractor" in capsys.readouterr().err
 
 
+def test_an_extractor_that_has_no_place_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("nlut", tmp_path / "nlut.pth", "--extractor", tmp_path / "gs.ckpt", "-o", tmp_path / "out") == 2
+    assert "a nlut takes no GS-Extractor beside it" in capsys.readouterr().err
+
+
 def test_a_file_of_another_width_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = {"unet_state_dict": small_state("vcg-editor", 0), "referencenet_state_dict": small_state(EXTRACTOR, 0)}
     torch.save(both, tmp_path / "editor.ckpt")

@@ -14,7 +14,7 @@ from lutgrade.lut import Lut, identity_table
 from lutgrade.models.matching import MKL
 from lutgrade.models.ncst import NCST, ParametricGrade, adjust_pointwise
 from lutgrade.options import GradeOptions
-from lutgrade.predicting import ShotGrade, check_parameters, predict_grade
+from lutgrade.predicting import ShotGrade, check_model, predict_grade
 from models.learned import SMALL, pictures, small_encoder
 
 AMOUNTS = {"brightness": 0.8, "saturation": 0.6, "sharpness": 1.8}
@@ -82,10 +82,20 @@ def test_a_look_comes_after_the_lut_and_before_sharpness() -> None:
 def test_a_model_without_named_parameters_has_none_to_set() -> None:
     options = GradeOptions(parameters={"contrast": 1.5})
     with pytest.raises(InputError, match="MKL has no named parameters, so contrast cannot be set"):
-        check_parameters(MKL(), options)
+        check_model(MKL(), options)
     with pytest.raises(InputError, match="cannot be set"):
         predict_grade(MKL(), CONTENT, REFERENCE, options)
     assert predicted(MKL()).parameters == {}
+
+
+def test_a_grader_of_whole_clips_is_refused() -> None:
+    def grader(frames: Tensor, reference: Tensor, *, seed: int) -> Tensor:
+        return frames
+
+    with pytest.raises(InputError, match="gives no LUT"):
+        check_model(grader, GradeOptions())  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="gives no LUT"):
+        predicted(grader)
 
 
 def test_the_preview_of_log_content_takes_what_is_displayed() -> None:

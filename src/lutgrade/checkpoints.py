@@ -28,7 +28,8 @@ CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 _VCG = (
     "make it of VideoColorGrading's published files with `python scripts/import_weights.py vcg-ldiffuser "
     "L-Diffuser.ckpt --extractor GS-Extractor.ckpt -o {folder}`; it also takes Stable Diffusion 1.5's VAE and CLIP: "
-    "`hf download stable-diffusion-v1-5/stable-diffusion-v1-5 --include 'vae/*'`, "
+    "`hf download stable-diffusion-v1-5/stable-diffusion-v1-5 vae/config.json "
+    "vae/diffusion_pytorch_model.safetensors`, "
     "`hf download openai/clip-vit-base-patch32`"
 )
 PUBLISHED = {"vcg": _VCG, "vcg_released": _VCG}  # models that others have trained: how to get them

@@ -14,11 +14,12 @@ import torch
 from lutgrade.adapting import adapt_to_clip, check_adaptable
 from lutgrade.analysis import ANALYSIS_SIDE, AnalysedShot, analyse, read_references, returning
 from lutgrade.checkpoints import DEFAULT_MODEL, load_model
+from lutgrade.color.hdr import HDR_TRANSFERS
 from lutgrade.errors import InputError
 from lutgrade.lut import Lut
 from lutgrade.options import GradeOptions
 from lutgrade.outputs import Outputs
-from lutgrade.predicting import check_parameters, predict_grade
+from lutgrade.predicting import check_model, predict_grade
 from lutgrade.progress import Progress, silent
 from lutgrade.protocols import LutModel
 from lutgrade.rendering import render
@@ -27,7 +28,7 @@ from lutgrade.results import GradedShot, GradeResult
 from lutgrade.selecting import KEYFRAME_SECONDS, build_selector
 from lutgrade.video import Frame, VideoInfo, open_video, open_writer
 
-HDR_TRANSFERS = {16: "PQ", 18: "HLG"}  # the code points of ITU-T H.273
+FLAT = 0.02  # deviation of a reference's widest channel under which there is no look to take
 
 
 def grade(
@@ -94,7 +95,7 @@ def grade(
 def _loaded(model: LutModel | str | Path | None, options: GradeOptions) -> LutModel:
     """The model, which can do what the options ask for."""
     loaded = load_model(model, device=options.device) if model is None or isinstance(model, str | Path) else model
-    check_parameters(loaded, options)
+    check_model(loaded, options)
     if options.adapt:
         check_adaptable(loaded)
     return loaded
@@ -202,9 +203,8 @@ def _write_extras(result: GradeResult, start: float) -> GradeResult:
 def refuse_hdr(info: VideoInfo) -> None:
     """Raises an InputError for PQ and HLG, which a display-referred grade would treat as SDR."""
     if info.transfer in HDR_TRANSFERS:
-        raise InputError(
-            f"{info.path} is HDR ({HDR_TRANSFERS[info.transfer]}) and would be graded as SDR; convert it to SDR first"
-        )
+        kind = HDR_TRANSFERS[info.transfer].name
+        raise InputError(f"{info.path} is HDR ({kind}) and would be graded as SDR; convert it to SDR first")
 
 
 def _name(model: LutModel | str | Path | None) -> str:
@@ -217,6 +217,10 @@ def _warnings(shots: list[GradedShot], options: GradeOptions) -> list[str]:
     if options.strength > 0 and change < 1 / 255:
         warnings.append(
             "the grade changes nothing: the content already looks like the reference, or the model found no change"
+        )
+    if min(float(shot.reference.flatten(1).std(1).max()) for shot in shots) < FLAT:
+        warnings.append(
+            "the reference is nearly one colour, which flattens the content: take a picture that holds more"
         )
     amounts = sorted({f"{shot.grade.sharpness:.2f}" for shot in shots if shot.grade.sharpness != 1})
     if amounts:

@@ -44,13 +44,15 @@ def import_file(kind: str, path: str | Path, folder: str | Path, *, extractor: s
         What became of every key.
 
     Raises:
-        InputError: as `read_published` and `from_released` do; the GS-Extractor is missing.
+        InputError: as `read_published` and `from_released` do; the GS-Extractor is missing, or has no place.
     """
     sources = {kind: path}
     if PLACES.get(kind, ("", ""))[1]:
         if extractor is None and kind_of(EXTRACTOR).entry not in _read(Path(path)):
             raise InputError(f"{path} holds a {kind} without its GS-Extractor; give that one's file with --extractor")
         sources[EXTRACTOR] = extractor or path
+    elif extractor is not None:
+        raise InputError(f"a {kind} takes no GS-Extractor beside it; leave --extractor out")
     parts = {name: from_released(name, read_published(source, name)) for name, source in sources.items()}
     config = yaml.safe_load((paths.configs() / "model" / f"{PRESETS[kind]}.yaml").read_text(encoding="utf-8"))
     save_imported(kind, parts, config, folder)

@@ -13,7 +13,7 @@ from lutgrade.errors import InputError
 from lutgrade.lut import Lut
 from lutgrade.models.ncst import NCST, ParametricGrade
 from lutgrade.options import GradeOptions
-from lutgrade.protocols import LutModel
+from lutgrade.protocols import LutModel, is_grader
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +54,13 @@ class ShotGrade:
         return replace(self, lut=self.lut.to(device))
 
 
-def check_parameters(model: LutModel, options: GradeOptions) -> None:
-    """Raises an InputError where parameters are set by hand and the model has none."""
+def check_model(model: LutModel, options: GradeOptions) -> None:
+    """Raises an InputError where the model gives no LUT, or parameters are set by hand and it has none."""
+    if is_grader(model):
+        raise InputError(
+            f"{type(model).__name__} edits the pixels of whole clips and gives no LUT, so it cannot grade here; "
+            "score it with scripts/evaluate.py rows=[...]"
+        )
     if options.parameters and not isinstance(model, NCST):
         names = ", ".join(options.parameters)
         raise InputError(
@@ -69,9 +74,9 @@ def predict_grade(model: LutModel, content: Tensor, reference: Tensor, options: 
     Half the strength is half the way of every colour, and half the way of sharpness from 1.
 
     Raises:
-        InputError: parameters are set by hand and the model has none.
+        InputError: the model gives no LUT; parameters are set by hand and it has none.
     """
-    check_parameters(model, options)
+    check_model(model, options)
     with torch.inference_mode():
         grade = model(content[None].to(options.device), reference[None].to(options.device))
         parameters: dict[str, float] = {}

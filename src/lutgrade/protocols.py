@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -29,6 +30,16 @@ class Grader(Protocol):
     """All that evaluation sees of a method: frames `[T, 3, H, W]` and references `[N, 3, h, w]` to graded frames."""
 
     def __call__(self, frames: Tensor, reference: Tensor, *, seed: int) -> Tensor: ...
+
+
+def is_grader(model: object) -> bool:
+    """Whether a model is a `Grader`: only its call cannot do without a seed."""
+    call = model.forward if isinstance(model, nn.Module) else model
+    try:
+        seed = inspect.signature(call).parameters.get("seed")  # type: ignore[arg-type]
+    except ValueError:  # compiled code tells nothing of its arguments
+        return False
+    return seed is not None and seed.default is seed.empty
 
 
 @dataclass(frozen=True)

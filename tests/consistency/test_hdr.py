@@ -178,9 +178,9 @@ def test_sdr_and_other_primaries_are_refused(tmp_path: Path) -> None:
         matched([clip(tmp_path / "odd.mkv", PQ, primaries=BT709)], tmp_path / "out")
 
 
-@pytest.mark.parametrize("options", [{"method": "histogram"}, {"space": "lab"}, {"target": "hero"}])
-def test_unknown_choices_are_refused(tmp_path: Path, options: dict[str, str]) -> None:
-    with pytest.raises(InputError, match=next(iter(options.values()))):
+@pytest.mark.parametrize("options", [{"method": "histogram"}, {"space": "lab"}, {"target": "hero"}, {"strength": 7.5}])
+def test_unknown_choices_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=str(next(iter(options.values())))):
         matched([clip(tmp_path / "a.mkv", PQ)], tmp_path / "out", **options)
 
 

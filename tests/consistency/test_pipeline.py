@@ -15,6 +15,8 @@ from PIL import Image
 import lutgrade
 from clips import decode, packets, scene, write_clip
 from lutgrade.consistency import rendering
+from lutgrade.consistency.distance import Consistency, Pair
+from lutgrade.consistency.outputs import MatchOutputs
 from lutgrade.consistency.plan import Clip, Segment
 from lutgrade.consistency.results import FAILED, INCONSISTENT, OK, MatchReport
 from lutgrade.consistency.targets import TargetSpec
@@ -252,6 +254,17 @@ def test_a_threshold_that_is_missed_is_said_and_the_outputs_are_kept(tmp_path: P
     assert all(matched.output.exists() for matched in report.clips)
 
 
+def test_files_that_miss_the_threshold_have_the_next_method_tried(
+    clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(match(clips, tmp_path / "out", method="mkl,reinhard").tries) == 1
+    missed = Consistency((Pair("a", "b", 50.0, 50.0),))
+    monkeypatch.setattr(rendering, "consistency_of", lambda buckets, signatures: missed)
+    report = match(clips, tmp_path / "out", method="mkl,reinhard")
+    assert sorted(facts["method"] for facts in report.tries) == ["mkl", "reinhard"]
+    assert report.exit_code == INCONSISTENT
+
+
 def test_strength_zero_copies(clips: list[Path], tmp_path: Path) -> None:
     report = match(clips, tmp_path / "out", strength=0.0, method="mkl")
     assert all(matched.copied for matched in report.clips)
@@ -269,8 +282,23 @@ def test_files_of_others_are_not_replaced(clips: list[Path], tmp_path: Path) -> 
     assert match(clips, out, target="first").exit_code == OK  # now they are its own
     with pytest.raises(InputError, match="lies in the output folder itself"):
         match(clips, tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("warm.cube", "warm_02.cube"):
+        (other / name).write_bytes(b"precious")
+        with pytest.raises(InputError, match=rf"{name} exists.*--overwrite"):
+            MatchOutputs.plan(clips, other, overwrite=False)
+        (other / name).unlink()
+    (other / "unrelated.cube").write_bytes(b"precious")
+    MatchOutputs.plan(clips, other, overwrite=False)
     with pytest.raises(InputError, match="no clips"):
         match([], out)
+
+
+def test_no_two_luts_share_a_name(tmp_path: Path) -> None:
+    outputs = MatchOutputs(tmp_path, ("a.mp4", "a.mov", "b.mp4", "b_01.mp4"))
+    cubes = [outputs.cube(clip, span, spans) for clip, spans in enumerate((1, 2, 2, 1)) for span in range(spans)]
+    assert len(set(cubes)) == len(cubes)
 
 
 def test_luts_of_an_earlier_match_do_not_stay_behind(clips: list[Path], tmp_path: Path) -> None:
@@ -308,6 +336,8 @@ def test_hdr_is_not_taken_for_sdr(clips: list[Path], tmp_path: Path) -> None:
             frame.color_trc = 16
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    report = match([*clips, path], tmp_path / "out")
-    assert report.exit_code == FAILED
-    assert "HDR (PQ)" in report.failed["hdr.mkv"]
+    for given in ([path, path], [*clips, path]):
+        with pytest.raises(InputError, match=r"hdr\.mkv is PQ.*lutgrade\.match_hdr") as refusal:
+            match(given, tmp_path / "out")
+        assert "\n" not in str(refusal.value)
+    assert not list((tmp_path / "out").glob("*.mkv"))

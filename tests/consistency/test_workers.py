@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import os
 import warnings
 
 import pytest
@@ -32,6 +34,15 @@ def check(done: dict[int, Done]) -> None:
 def test_failures_and_warnings_come_back_with_their_job() -> None:
     with workers(1) as pool:
         check(dict(pool.run(work, [(value,) for value in range(4)])))
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_takes_no_other_clip_with_it() -> None:
+    with workers(2) as pool:
+        first = dict(pool.run(operator.call, [(abs, -1), (os._exit, 9), (abs, -2)]))
+        again = dict(pool.run(abs, [(-5,)]))
+    assert [first[0].result, first[2].result, again[0].result] == [1, 2, 5]
+    assert "died" in str(first[1].error)
 
 
 def test_the_number_of_processes_is_bounded() -> None:

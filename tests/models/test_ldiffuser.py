@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from lutgrade.checkpoints import save_checkpoint
 from lutgrade.errors import InputError
 from lutgrade.lut import identity_table
 from lutgrade.models.conditions import BankCondition, DescriptorDifference, StyleDifference
@@ -18,6 +20,7 @@ from lutgrade.models.frames import PixelCodec
 from lutgrade.models.ldiffuser import LDiffuser, lut_unet
 from lutgrade.models.lut_image import to_image
 from lutgrade.objectives.lut_diffusion import LutDenoising
+from lutgrade.weights import MissingWeights
 from models.learned import graded_sample, pictures, train
 
 WIDTH = 16
@@ -98,6 +101,23 @@ def test_kept_banks_are_those_made_anew() -> None:
 def test_an_extractor_that_is_trained_keeps_nothing() -> None:
     with pytest.raises(InputError, match="cannot be kept"):
         style(cached=3, frozen=False)
+
+
+def test_stage_2_starts_from_the_extractor_of_stage_1(tmp_path: Path) -> None:
+    config = {"_target_": "lutgrade.models.conditions.StyleDifference"}
+    torch.manual_seed(0)
+    trained = style()
+    save_checkpoint(tmp_path / "best", trained, config)  # type: ignore[arg-type]
+    torch.manual_seed(1)
+    reader = style(checkpoint=str(tmp_path / "best"))
+    reader.initialise()
+    for name, value in trained.state_dict().items():
+        assert torch.equal(reader.state_dict()[name], value)
+    with pytest.raises(MissingWeights, match="stage 2 starts from stage 1's extractor"):
+        style(checkpoint=str(tmp_path)).initialise()
+    wide = EXTRACTOR | {"block_out_channels": (8, 8)}
+    with pytest.raises(InputError, match="holds another GS-Extractor: Unexpected key"):
+        StyleDifference(PixelCodec(16, grid=2), wide, checkpoint=str(tmp_path / "best")).initialise()
 
 
 def test_latents_are_scaled_residuals_in_the_layout_of_the_image() -> None:

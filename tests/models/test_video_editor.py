@@ -9,11 +9,11 @@ import torch
 
 from lutgrade.checkpoints import save_checkpoint
 from lutgrade.errors import InputError
-from lutgrade.evaluation.methods import _is_grader
 from lutgrade.models.diffusion import Diffusion
 from lutgrade.models.frames import PixelCodec
 from lutgrade.models.video_editor import TEMPORAL, VideoEditor
 from lutgrade.objectives.editing import Editing
+from lutgrade.protocols import is_grader
 from lutgrade.weights import MissingWeights
 from models.learned import graded_sample, pictures
 from models.test_editor import TINY, tiny_editor
@@ -43,7 +43,7 @@ def test_it_begins_as_the_image_editor(video_editor: VideoEditor) -> None:
     image_editor.steps = video_editor.steps
     frames, reference = pictures(0, 4), pictures(1, 1)
     alone = image_editor(frames[:1], reference)(frames)
-    assert _is_grader(video_editor)
+    assert is_grader(video_editor)
     torch.testing.assert_close(video_editor(frames, reference, seed=0), alone, rtol=0, atol=1e-4)
     assert not torch.equal(video_editor(frames, reference, seed=1), alone)
 

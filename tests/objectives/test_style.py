@@ -69,10 +69,10 @@ def test_frames_of_a_clip_count_as_one_batch() -> None:
 
 def test_the_features_do_not_learn() -> None:
     objective = style()
-    before = [p.clone() for p in objective.features.parameters()]
+    before = [p.clone() for p in objective.features.network.parameters()]
     losses = train(nlut(), objective, graded_sample(), steps=15, learning_rate=1e-2)
     assert losses[-1] < 0.8 * losses[0]
-    for parameter, old in zip(objective.features.parameters(), before, strict=True):
+    for parameter, old in zip(objective.features.network.parameters(), before, strict=True):
         assert torch.equal(parameter, old)
 
 

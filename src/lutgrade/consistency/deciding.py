@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from lutgrade.consistency.groups import cluster
@@ -13,7 +14,6 @@ from lutgrade.consistency.targets import TargetSpec, build_target
 from lutgrade.consistency.tries import Bucket, search
 from lutgrade.lut import Lut
 
-CANDIDATES = 2  # LUTs kept of the best tries, in case the files do not bear the first out
 UNGROUPED = "all"
 
 
@@ -72,7 +72,7 @@ def buckets_of(units: Sequence[Unit], options: MatchOptions) -> list[Bucket]:
 
 
 def decide(
-    store: Store, units: Sequence[Unit], keys: Sequence[str], options: MatchOptions
+    store: Store, units: Sequence[Unit], keys: Sequence[str], options: MatchOptions, count: int = 1
 ) -> tuple[list[Bucket], Decision]:
     """The buckets and the LUTs; from the store where the same was decided before.
 
@@ -81,18 +81,20 @@ def decide(
         units: with their groups.
         keys: what identifies the colours of the clips.
         options: of the match.
+        count: of the candidates, where there are so many.
     """
     buckets = buckets_of(units, options)
     settings = {k: v for k, v in asdict(options).items() if k not in ("workers", "memory", "interpolation")}
-    files = [identity(file) for bucket in buckets for file in bucket.units[0].target.files]  # type: ignore[union-attr]
+    read = [file for bucket in buckets for file in bucket.units[0].target.files]  # type: ignore[union-attr]
+    read += [folder for name in options.methods if (folder := Path(name)).is_dir()]  # checkpoints
+    files = [identity(file) for file in read]
     named = [(u.name, u.span, str(u.target), u.weight, u.group) for u in units]
-    key = key_of("decision", list(keys), named, settings, files)
+    key = key_of("decision", list(keys), named, settings, files, count)
     decision = _read(store, key)
     if decision is None:
-        tries = search(buckets, options)
-        fitting = [t for t in tries if t.consistency.below(options.threshold)][:CANDIDATES] or tries[:1]
+        tries = search(buckets, options, count)
         decision = Decision(
-            tuple(Candidate(t.method, t.strength, t.luts) for t in fitting),
+            tuple(Candidate(t.method, t.strength, t.luts) for t in tries[:count]),
             tuple(t.as_dict(options.threshold) for t in tries),
         )
         _write(store, key, decision)

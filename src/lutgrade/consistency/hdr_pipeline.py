@@ -24,6 +24,7 @@ from lutgrade.consistency.hdr import (
     matching_space,
 )
 from lutgrade.consistency.outputs import JSON, MatchOutputs
+from lutgrade.consistency.plan import MatchOptions
 from lutgrade.consistency.results import FAILED, INCONSISTENT, OK
 from lutgrade.consistency.tasks import copy
 from lutgrade.errors import InputError, LutgradeError
@@ -142,6 +143,7 @@ def match_hdr(
     """
     if method not in METHODS:
         raise InputError(f"HDR clips are matched by {' or '.join(METHODS)}, not '{method}'")
+    MatchOptions(strength=strength, threshold=threshold, every=every, size=size, interpolation=interpolation)  # checks
     paths = [Path(clip) for clip in clips]
     outputs = MatchOutputs.plan(paths, output_dir, overwrite=overwrite)
     failed: dict[str, str] = {}

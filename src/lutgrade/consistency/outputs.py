@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ class MatchOutputs:
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder} is a file; the output folder needs another name")
         for clip in clips:
-            if clip.absolute().parent.resolve() == folder.resolve():
+            if folder.resolve() in (clip.absolute().parent.resolve(), clip.resolve().parent, clip.resolve()):
                 raise InputError(f"{clip} lies in the output folder itself and would be replaced; give another folder")
         outputs = cls(folder, unique_names(clips))
         try:
@@ -45,7 +46,8 @@ class MatchOutputs:
         if not os.access(folder, os.W_OK):
             raise InputError(f"no permission to write in {folder}")
         own = outputs.written_before()
-        foreign = [name for name in (*outputs.names, SHEET, HTML, JSON) if (folder / name).exists() and name not in own]
+        expected = [*outputs.names, SHEET, HTML, JSON, *outputs.possible_cubes()]
+        foreign = [name for name in expected if (folder / name).exists() and name not in own]
         if foreign and not overwrite:
             raise InputError(f"{folder / foreign[0]} exists; give another --output-dir, or --overwrite")
         return outputs
@@ -56,10 +58,16 @@ class MatchOutputs:
 
     def cube(self, clip: int, span: int, spans: int) -> Path:
         """The LUT of a clip's span, numbered from 01 where there are several."""
-        name = self.names[clip]
+        name, stems = self.names[clip], [Path(other).stem for other in self.names]
         number = f"_{span + 1:02d}" if spans > 1 else ""
-        clash = [Path(other).stem for other in self.names].count(Path(name).stem) > 1
+        clash = stems.count(Path(name).stem) > 1 or (number and Path(name).stem + number in stems)
         return self.folder / f"{name if clash else Path(name).stem}{number}.cube"
+
+    def possible_cubes(self) -> list[str]:
+        """The LUTs in the folder that this match may replace: how many spans a clip has is not known yet."""
+        starts = tuple(start for name in self.names for start in (name, Path(name).stem))
+        found = [file.name for file in self.folder.glob("*.cube")]
+        return [name for name in found if re.sub(r"(_\d\d+)?\.cube$", "", name) in starts or name[:-5] in starts]
 
     def written_before(self) -> set[str]:
         """The names that earlier matches wrote here."""

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from lutgrade.color.hdr import HDR_TRANSFERS
 from lutgrade.consistency.deciding import Decision, decide, grouped, seem_unlike
 from lutgrade.consistency.distance import signature
 from lutgrade.consistency.measuring import measure_clips
@@ -24,11 +25,11 @@ from lutgrade.consistency.targets import TargetSpec
 from lutgrade.consistency.tries import Bucket, consistency_of
 from lutgrade.consistency.workers import Workers, how_many, workers
 from lutgrade.errors import InputError, LutgradeError
-from lutgrade.grading import refuse_hdr
 from lutgrade.lut import Lut, assess
 from lutgrade.progress import Progress, silent
 from lutgrade.video import open_video
 
+RETRIED = 2  # candidates, where the files of the best miss the threshold
 VISIBLE_FLICKER, FLICKER_RATIO = 0.3, 1.5  # CIEDE2000, and over that before, beyond which it is noted
 
 
@@ -58,7 +59,7 @@ def match(
         options: the fields of `MatchOptions`: method, strength, threshold, protect_skin, groups, per_shot, ...
 
     Raises:
-        InputError: bad options, or no clip that can be read.
+        InputError: bad options, HDR clips (`lutgrade.match_hdr` takes them), or no clip that can be read.
     """
     start, cpu = time.perf_counter(), sum(os.times()[:4])
     spec = TargetSpec.parse(target) if isinstance(target, str) else target
@@ -91,20 +92,33 @@ def _match(run: Run) -> MatchReport:
         keys = [str(identity(run.clips[unit.clip].path)) for unit in units]
         buckets, decision = decide(run.store, units, keys, run.options)
     rendered = render_best(run, decision, units, buckets)
+    if decision.tries[0]["below_threshold"] and not rendered.consistency.below(run.options.threshold):
+        with run.step("fit"):  # the files do not bear it out
+            buckets, decision = decide(run.store, units, keys, run.options, RETRIED)
+        rendered = render_best(run, decision, units, buckets)
     return _report(run, units, buckets, decision, rendered)
 
 
 def _probe(run: Run) -> list[tuple[int, int]]:
-    """The size of every clip that can be opened; notes those that cannot, and fits segments to lengths."""
-    sizes = []
+    """The size of every clip that can be opened; notes those that cannot, and fits segments to lengths.
+
+    Raises:
+        InputError: HDR clips among them.
+    """
+    sizes, hdr = [], []
     for index, clip in enumerate(run.clips):
         try:
             with warnings.catch_warnings(action="ignore"), open_video(clip.path) as reader:  # noted while it is read
-                refuse_hdr(reader.info)
+                if reader.info.transfer in HDR_TRANSFERS:
+                    hdr.append(f"{clip.path} is {HDR_TRANSFERS[reader.info.transfer].name}")
                 sizes.append((reader.info.width, reader.info.height))
                 run.clips[index] = within(clip, reader.info.duration)
         except LutgradeError as error:
             run.failed[index] = error
+    if hdr:
+        raise InputError(
+            f"lutgrade.match takes SDR clips, and {', '.join(hdr)}; lutgrade.match_hdr matches HDR clips of one kind"
+        )
     return sizes
 
 

@@ -17,7 +17,7 @@ from lutgrade.consistency.profiles import Profile, Span
 from lutgrade.files import replacing
 
 FOLDER = ".lutgrade-match"
-SOURCES = ("ops", "color", "lut", "video", "models", "consistency")
+SOURCES = ("ops", "color", "lut", "video", "models", "objectives", "consistency", "rendering.py", "checkpoints.py")
 
 
 class Store:
@@ -108,7 +108,9 @@ def code_version() -> str:
     """A digest of the sources that results depend on, the model configurations and the shipped weights."""
     digest = hashlib.sha256(lutgrade.__version__.encode())
     package = Path(lutgrade.__file__).parent
-    files = [file for part in SOURCES for file in (package / part).rglob("*.*") if file.suffix in (".py", ".c")]
+    parts = [package / part for part in SOURCES]
+    files = [part for part in parts if part.is_file()]
+    files += [file for part in parts for file in part.rglob("*.*") if file.suffix in (".py", ".c")]
     files += [*(paths.configs() / "model").glob("*.yaml"), *paths.shipped_checkpoints().rglob("*.safetensors")]
     for file in sorted(files):
         digest.update(file.read_bytes())

@@ -66,10 +66,10 @@ class Try:
         }
 
 
-def search(buckets: Sequence[Bucket], options: MatchOptions) -> list[Try]:
+def search(buckets: Sequence[Bucket], options: MatchOptions, count: int = 1) -> list[Try]:
     """Every try made, the best first.
 
-    The methods are tried in turn at the strength asked for until one fits; the order of `auto` goes from those that
+    The methods are tried in turn at the strength asked for until so many fit; the order of `auto` goes from those that
     disturb a picture least to those that bend its colours most. Where none fits, the best is retried stronger.
     """
     models = {name: load_model(name, device=options.device) for name in options.methods}
@@ -79,7 +79,7 @@ def search(buckets: Sequence[Bucket], options: MatchOptions) -> list[Try]:
     while plan:
         method, strength = plan.pop(0)
         tries.append(_attempt(method, strength, buckets, options, models[method], fits))
-        if tries[-1].consistency.below(options.threshold):
+        if sum(t.consistency.below(options.threshold) for t in tries) >= count:
             break
         if not plan and strength == options.strength:
             best = min(tries, key=lambda t: t.order(options.threshold))

@@ -33,8 +33,10 @@ class Done:
 class Workers:
     """Runs tasks; made by `workers`."""
 
-    def __init__(self, pool: ProcessPoolExecutor | None, count: int) -> None:
-        self._pool = pool
+    def __init__(self, make: Callable[[], ProcessPoolExecutor] | None, count: int) -> None:
+        """`make` gives the processes; without them, tasks run in this process."""
+        self._make = make
+        self._pool = None if make is None else make()
         self.count = count
 
     def run(self, task: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Done]]:
@@ -43,13 +45,37 @@ class Workers:
             for index, job in enumerate(jobs):
                 yield index, _guarded(task, job)
             return
-        futures: dict[Future[Done], int] = {self._pool.submit(_guarded, task, job): i for i, job in enumerate(jobs)}
+        futures: dict[Future[Done], int] = {}
+        lost: list[int] = []
+        for index, job in enumerate(jobs):
+            try:
+                futures[self._pool.submit(_guarded, task, job)] = index
+            except BrokenProcessPool:
+                lost.append(index)
         for future in as_completed(futures):
             try:
                 done = future.result()
             except BrokenProcessPool:
-                done = Done(error=LutgradeError("its process died, perhaps for want of memory; give fewer --workers"))
-            yield futures[future], done
+                lost.append(futures[future])
+            else:
+                yield futures[future], done
+        for index in lost:  # a process that dies takes the others with it: one by one it shows whose it was
+            yield index, self._alone(task, jobs[index])
+
+    def close(self) -> None:
+        """Ends the processes; what has not begun is dropped."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _alone(self, task: Callable[..., Any], job: tuple[Any, ...]) -> Done:
+        assert self._make is not None
+        self.close()
+        self._pool = self._make()
+        try:
+            return self._pool.submit(_guarded, task, job).result()
+        except BrokenProcessPool:
+            self._pool = self._make()
+            return Done(error=LutgradeError("its process died, perhaps for want of memory"))
 
 
 @contextmanager
@@ -60,12 +86,13 @@ def workers(count: int) -> Iterator[Workers]:
         return
     threads = max(1, cores() // count)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_settle, initargs=(threads,)) as pool:
-        try:
-            yield Workers(pool, count)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    made = Workers(
+        lambda: ProcessPoolExecutor(count, mp_context=context, initializer=_settle, initargs=(threads,)), count
+    )
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 def how_many(sizes: Sequence[tuple[int, int]], asked: int | None, memory: float | None) -> int:

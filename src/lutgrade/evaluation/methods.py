@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lutgrade import paths
 from lutgrade.checkpoints import CONFIG, WEIGHTS, build, load_model
@@ -19,7 +18,7 @@ from lutgrade.evaluation.cache import file_digest, source_digest
 from lutgrade.evaluation.items import Item, read_frames
 from lutgrade.lut import Lut
 from lutgrade.models.keyframes import LabHistogramSelector
-from lutgrade.protocols import Grader, KeyframeSelector, LutModel, Sample
+from lutgrade.protocols import Grader, KeyframeSelector, LutModel, Sample, is_grader
 
 CODE = ("ops", "color", "lut", "models", "objectives", "checkpoints", "evaluation/methods", "evaluation/graders")
 SEED = 0  # of graders that draw noise
@@ -107,7 +106,7 @@ class ModelMethod:
         """Grades a sample that lies on the model's device, without gradients."""
         with torch.inference_mode():
             begin = time.perf_counter()
-            if _is_grader(self.model):
+            if is_grader(self.model):
                 graded = cast(Grader, self.model)(sample.frames, sample.reference, seed=SEED)
                 return Prediction(None, _in_steps(graded), _since(begin, sample.frames))
             grade = cast(LutModel, self.model)(*self._key_frames(sample))
@@ -170,12 +169,6 @@ def find_checkpoint(name: str, runs: str | Path) -> Path | None:
         if (folder / CONFIG).is_file():
             return folder
     return None
-
-
-def _is_grader(model: object) -> bool:
-    """Whether a model is a `Grader`: only its call cannot do without a seed."""
-    seed = inspect.signature(model.forward if isinstance(model, nn.Module) else model.__call__).parameters.get("seed")  # type: ignore[operator]
-    return seed is not None and seed.default is seed.empty
 
 
 def _signature(selector: KeyframeSelector) -> str | None:

@@ -62,8 +62,14 @@ class StyleDifference(nn.Module):
             MissingWeights: there is no such checkpoint.
             InputError: its extractor is of another shape.
         """
-        if self.checkpoint is not None:
-            self.extractor.load_state_dict(read_extractor(self.checkpoint))
+        if self.checkpoint is None:
+            return
+        state = read_extractor(self.checkpoint)
+        try:
+            self.extractor.load_state_dict(state)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[1].strip()
+            raise InputError(f"{self.checkpoint} holds another GS-Extractor: {reason}") from error
 
     def forward(self, content: Tensor, reference: Tensor) -> Banks:
         """The differences of all banks, in pairing order."""

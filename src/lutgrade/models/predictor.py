@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lutgrade.lut import Lut
+from lutgrade.lut.monotone import monotone
 from lutgrade.models.basis import BasisAt, ResidualBasis
 from lutgrade.models.correspondence import Correspondence
 from lutgrade.models.encoders import to_square
@@ -99,7 +100,7 @@ class LutPredictor(nn.Module):
         In training the tables are left unclamped, so that nodes outside [0, 1] keep a gradient.
         """
         table = self.basis(self.evidence(content, reference).coefficients)
-        return Lut(table if self.training else table.clamp(0, 1))
+        return Lut(table if self.training else monotone(table).clamp(0, 1))
 
     def evidence(self, content: Tensor, reference: Tensor) -> Evidence:
         """What the LUT is made from, of images as in `forward`."""

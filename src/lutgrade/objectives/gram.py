@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lutgrade.color.spaces import srgb_to_lab
 from lutgrade.lut import Lut
+from lutgrade.objectives.features import FrozenFeatures
 from lutgrade.objectives.losses import monotonicity, smoothness
 from lutgrade.protocols import Sample
 
@@ -40,7 +41,7 @@ class ColorStyle:
         smoothness: float = 0.0,
         monotonicity: float = 0.0,
     ) -> None:
-        self.features = features.requires_grad_(False).eval()
+        self.features = FrozenFeatures(features)
         self.layers = tuple(layers)
         self.weights = {
             "content": content,
@@ -49,7 +50,6 @@ class ColorStyle:
             "smoothness": smoothness,
             "monotonicity": monotonicity,
         }
-        self._initialised = False
 
     def __call__(self, model: nn.Module, batch: Sample) -> dict[str, Tensor]:
         """The loss of a batch's first frames and references, and its parts, unweighted.
@@ -61,7 +61,6 @@ class ColorStyle:
         Raises:
             MissingWeights: those of the features are not on this machine.
         """
-        self._prepare(batch.frames.device)
         content, reference = batch.frames[:, 0], batch.reference[:, 0]
         grade = model(content, reference)
         graded = grade(content)
@@ -77,14 +76,6 @@ class ColorStyle:
         parts = {name: term() for name, term in terms.items() if self.weights[name]}
         loss = sum((self.weights[name] * part for name, part in parts.items()), graded.new_zeros(()))
         return {"loss": loss, **parts}
-
-    def _prepare(self, device: torch.device) -> None:
-        if not self._initialised:
-            initialise = getattr(self.features, "initialise", None)
-            if initialise is not None:
-                initialise()
-            self._initialised = True
-        self.features.to(device)
 
     def _grams(self, image: Tensor) -> list[Tensor]:
         maps = self.features(image)

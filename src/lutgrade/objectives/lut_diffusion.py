@@ -11,6 +11,7 @@ from torch.nn.functional import normalize
 
 from lutgrade.errors import InputError
 from lutgrade.lut import Lut
+from lutgrade.objectives.features import FrozenFeatures
 from lutgrade.objectives.grading import lut_of
 from lutgrade.protocols import Sample
 
@@ -87,8 +88,7 @@ class LutDenoising:
         if perceptual and features is None:
             raise InputError("a perceptual distance needs features")
         self.min_snr, self.draws = min_snr, draws
-        self.features = None if features is None else features.requires_grad_(False).eval()
-        self._initialised = False
+        self.features = None if features is None else FrozenFeatures(features)
 
     def __call__(self, model: nn.Module, batch: Sample) -> dict[str, Tensor]:
         """The loss and its parts, unweighted; in validation `table` is told whatever its weight.
@@ -152,13 +152,7 @@ class LutDenoising:
 
     def _perceptual(self, graded: Tensor, target: Tensor) -> Tensor:
         """Mean squared distance of features of unit length, summed over scales, as LPIPS without its weights."""
-        features = cast(nn.Module, self.features)
-        if not self._initialised:
-            initialise = getattr(features, "initialise", None)
-            if initialise is not None:
-                initialise()
-            self._initialised = True
-        features.to(graded.device)
+        features = cast(FrozenFeatures, self.features)
         with torch.no_grad():
             wanted = features(target)
         total = graded.new_zeros(())

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from lutgrade.objectives.features import FrozenFeatures
 from lutgrade.objectives.grading import grade_batch
 from lutgrade.objectives.losses import (
     Distance,
@@ -48,7 +49,7 @@ class Style:
         bins: int = 64,
         resolution: int | None = 256,
     ) -> None:
-        self.features = features.requires_grad_(False).eval()
+        self.features = FrozenFeatures(features)
         self.weights = {
             "content": content,
             "style": style,
@@ -59,7 +60,6 @@ class Style:
         self.distance = distance
         self.bins = bins
         self.resolution = resolution
-        self._initialised = False
 
     def __call__(self, model: nn.Module, batch: Sample) -> dict[str, Tensor]:
         """The loss and its parts, unweighted; a part with weight 0 is not computed.
@@ -67,7 +67,6 @@ class Style:
         Raises:
             InputError: the weights of the features are missing, with how to get them.
         """
-        self._prepare(batch.frames.device)
         result = grade_batch(model, batch)
         with torch.no_grad():
             wanted_content = self._encode(result.content)[-1]
@@ -87,14 +86,6 @@ class Style:
         parts = {name: term() for name, term in terms.items() if self.weights[name]}
         loss = sum((self.weights[name] * part for name, part in parts.items()), result.graded.new_zeros(()))
         return {"loss": loss, **parts}
-
-    def _prepare(self, device: torch.device) -> None:
-        if not self._initialised:
-            initialise = getattr(self.features, "initialise", None)
-            if initialise is not None:
-                initialise()
-            self._initialised = True
-        self.features.to(device)
 
     def _encode(self, image: Tensor) -> list[Tensor]:
         if self.resolution is not None:
