@@ -107,9 +107,8 @@ def table(rows: list[dict[str, object]], facts: dict[str, str]) -> str:
     for row in rows:
         steps = " | ".join(f"{row[step]:.2f}" for step in STEPS)
         rate = row["frames"] / row["total"]  # type: ignore[operator]
-        lines.append(
-            f"| {row['frames']} | {row['size']} | {row['shots']} | {steps} | {rate:.0f} | {row['peak_mb']:.0f} |"
-        )
+        clip = f"{row['frames']} | {row['size']} | {row['shots']} | {'yes' if row['extras'] else 'no'}"
+        lines.append(f"| {clip} | {steps} | {rate:.0f} | {row['peak_mb']:.0f} |")
     lines += ["", "Decode, grade and encode overlap: each is its own time at work, `total` is the wall time.", ""]
     return "\n".join([*lines, ", ".join(f"{key}: {value}" for key, value in facts.items()), ""])
 
