@@ -89,10 +89,10 @@ def test_a_model_with_vgg_features_is_adapted_on_its_own_vgg(name: str, histogra
     )
     objective = unsupervised(model)
     assert objective.weights["histogram"] == histogram
-    assert isinstance(objective.features, VGGEncoder)
-    objective.features.initialise()
+    assert isinstance(objective.features.network, VGGEncoder)
+    objective.features.network.initialise()
     for key, value in encoder.state_dict().items():
-        assert torch.equal(objective.features.state_dict()[key], value)
+        assert torch.equal(objective.features.network.state_dict()[key], value)
 
 
 def test_what_cannot_be_adapted_is_refused() -> None:
