@@ -243,6 +243,20 @@ def test_a_grade_that_changes_nothing_says_so(clip: Path, still: Path) -> None:
     assert any("changes nothing" in warning for warning in result.warnings)
 
 
+class Away:
+    """Grades every picture to the negative of the reference's mean."""
+
+    def __call__(self, content: torch.Tensor, reference: torch.Tensor) -> Lut:
+        away = 1 - reference.mean((2, 3)).round()
+        return Lut(away[0, :, None, None, None].expand(3, 2, 2, 2))
+
+
+def test_a_grade_that_leads_away_from_the_reference_is_told(clip: Path, still: Path) -> None:
+    said = "moved away from the reference"
+    assert any(said in warning for warning in grade(clip, still, model=Away()).warnings)
+    assert not any(said in warning for warning in grade(clip, still, model="mkl", overwrite=True).warnings)
+
+
 def test_a_reference_of_one_colour_is_told(clip: Path, still: Path, tmp_path: Path) -> None:
     Image.new("RGB", (64, 48), (120, 130, 140)).save(tmp_path / "grey.png")
     said = "nearly one colour"

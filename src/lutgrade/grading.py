@@ -23,7 +23,7 @@ from lutgrade.predicting import check_model, predict_grade
 from lutgrade.progress import Progress, silent
 from lutgrade.protocols import LutModel
 from lutgrade.rendering import render
-from lutgrade.reporting import write_report, write_sheet
+from lutgrade.reporting import mean_difference, write_report, write_sheet
 from lutgrade.results import GradedShot, GradeResult
 from lutgrade.selecting import KEYFRAME_SECONDS, build_selector
 from lutgrade.video import Frame, VideoInfo, open_video, open_writer
@@ -218,6 +218,10 @@ def _warnings(shots: list[GradedShot], options: GradeOptions) -> list[str]:
         warnings.append(
             "the grade changes nothing: the content already looks like the reference, or the model found no change"
         )
+    elif all(
+        mean_difference(shot.after, shot.reference) > mean_difference(shot.before, shot.reference) for shot in shots
+    ):
+        warnings.append("the mean colours moved away from the reference's; --model unbalanced_mkl or mkl follow them")
     if min(float(shot.reference.flatten(1).std(1).max()) for shot in shots) < FLAT:
         warnings.append(
             "the reference is nearly one colour, which flattens the content: take a picture that holds more"
