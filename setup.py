@@ -21,7 +21,7 @@ setup(
     ext_modules=[
         Extension(
             "lutgrade.ops._lut3d",
-            [f"{SOURCES}/lut3d.c", f"{SOURCES}/lut3d_f64.c"],
+            [f"{SOURCES}/{name}.c" for name in ("lut3d", "lut3d_f64", "planes")],
             depends=[f"{SOURCES}/{name}.h" for name in ("pixels", "forward", "backward", "entry")],
             extra_compile_args=FLAGS,
             optional=True,

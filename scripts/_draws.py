@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,13 @@ class Drawn:
     one_ciede: float
     mean_ciede: float
     best_ciede: float
+
+
+def count(text: str) -> int:
+    """A whole number of at least 1, for a parser of arguments."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 1")
+    return int(text)
 
 
 def held_out(data: Path, every: int = 1) -> dict[str, list[Sample]]:

@@ -11,14 +11,17 @@ from typing import Any
 
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from lutgrade import paths
 from lutgrade.checkpoints import build, build_model
+from lutgrade.errors import InputError
 from lutgrade.protocols import Sample
 from lutgrade.training import Trainer, read_log
 from lutgrade.training.batches import Shuffled, TrainingSet, loader, positions, prepare
-from lutgrade.training.launch import train
+from lutgrade.training.launch import explain, train
 from lutgrade.training.stepper import Stepper
 from lutgrade.training.trainer import make_accelerator
 
@@ -27,10 +30,17 @@ WARMUP = 5  # steps, or as many lines of the log as they take, that are not coun
 
 
 def composed(experiment: str, overrides: Sequence[str]) -> DictConfig:
-    """An experiment as `scripts/train.py` composes it, without validation and pictures, which are no steps."""
+    """An experiment as `scripts/train.py` composes it, without validation and pictures, which are no steps.
+
+    Raises:
+        InputError: an experiment, a group or a setting that there is not.
+    """
     fixed = [f"experiment={experiment}", "~data@valid", "trainer.samples=null", f"trainer.log_every={WARMUP}"]
-    with initialize_config_dir(str(paths.configs()), version_base="1.3"):
-        return compose("train", overrides=[*fixed, *overrides])
+    try:
+        with initialize_config_dir(str(paths.configs()), version_base="1.3"):
+            return compose("train", overrides=[*fixed, *overrides])
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(explain(error, "train", [*fixed, *overrides])) from error
 
 
 def pace(config: DictConfig, steps: int) -> dict[str, float]:

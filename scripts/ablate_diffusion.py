@@ -14,13 +14,14 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from _draws import DRAWS, held_out, score
+from _draws import DRAWS, count, held_out, score
 from lutgrade import paths
 from lutgrade.checkpoints import build
 from lutgrade.data.samples import collate
 from lutgrade.models.coefficient_diffuser import CoefficientDiffuser
 from lutgrade.models.diffusion import Diffusion
 from lutgrade.objectives.lut_diffusion import LutDenoising
+from lutgrade.process import one_line
 from lutgrade.protocols import Sample
 from lutgrade.training.ema import averaged
 
@@ -40,15 +41,20 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any], float | None]] = {  # 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path, help="folder of the predictor that tells of a pair")
-    parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--pairs", type=int, default=1200, help="how many are trained on")
-    parser.add_argument("--every", type=int, default=4, help="scores every so-manyth pair of the paired protocol")
+    parser.add_argument("--steps", type=count, default=300)
+    parser.add_argument("--pairs", type=count, default=1200, help="how many are trained on")
+    parser.add_argument("--every", type=count, default=4, help="scores every so-manyth pair of the paired protocol")
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    with one_line():
+        tabulate(parser.parse_args())
+
+
+def tabulate(options: argparse.Namespace) -> None:
+    """Trains and scores every variant, and prints its row."""
     with initialize_config_dir(str(paths.configs()), version_base="1.3"):
-        overrides = ["experiment=ldiffuser_small", f"model.reader.checkpoint={options.checkpoint}"]
-        config: Any = OmegaConf.to_container(compose("train", overrides), resolve=True)
-    reader = build(config["model"]["reader"] | {"cached": 2 * options.pairs})(17, 64)
+        config: Any = OmegaConf.to_container(compose("train", ["experiment=ldiffuser_small"]), resolve=True)
+    own = {"checkpoint": str(options.checkpoint), "cached": 2 * options.pairs}
+    reader = build(config["model"]["reader"] | own)(config["model"]["size"], config["model"]["components"])
     reader.initialise()
     pairs = build(config["data"])
     batches = [_batch(pairs, range(i, i + 24)) for i in range(0, options.pairs, 24)]

@@ -17,7 +17,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from lutgrade.process import quiet_threads
+from lutgrade.process import one_line, quiet_threads
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks"
 STEPS = ("analyse", "predict", "decode", "grade", "encode", "sheet", "total")
@@ -34,11 +34,13 @@ def main() -> None:
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        row = measure(arguments.content, arguments.reference, arguments.model, extras=not arguments.no_extras)
-        return print(json.dumps(row))
+        with one_line():
+            row = measure(arguments.content, arguments.reference, arguments.model, extras=not arguments.no_extras)
+            return print(json.dumps(row))
+    rows = [run(arguments.content, arguments)]
     with tempfile.TemporaryDirectory() as folder:
         looped = loop(arguments.content, Path(folder) / f"looped{arguments.content.suffix}", arguments.loops)
-        rows = [run(arguments.content, arguments), run(looped, arguments), run(looped, arguments, "--no-extras")]
+        rows += [run(looped, arguments), run(looped, arguments, "--no-extras")]
     from lutgrade.reporting import environment
 
     facts = environment() | {"cores": str(os.cpu_count()), "command": f"python {' '.join(sys.argv)}"}
@@ -53,7 +55,10 @@ def run(clip: Path, arguments: argparse.Namespace, *flags: str) -> dict[str, obj
     """Grades a clip in a child process."""
     command = [sys.executable, __file__, str(clip), "--reference", str(arguments.reference), "--child", *flags]
     command += ["--model", arguments.model] if arguments.model else []
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(done.returncode)  # it has said why
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def measure(clip: Path, reference: Path, model: str | None, *, extras: bool) -> dict[str, object]:

@@ -35,7 +35,7 @@ Row = dict[str, str | int | float]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
-    device, cores = torch.device(options.device), torch.get_num_threads()
+    device, cores = options.device, torch.get_num_threads()
     found = environment(device, PACKAGES)
     threads = sorted({1, cores}) if device.type == "cpu" and options.threads is None else options.threads or [cores]
     rows: list[Row] = []
@@ -61,13 +61,20 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", nargs="+", type=int, help="one and all by default")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--budget", type=float, default=1.5, help="seconds that one method may take for one case")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", type=_device, default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--name", help="of the files in benchmarks/; lut-<device> by default")
     options = parser.parse_args(arguments)
     if options.quick:
         options.sizes, options.dtypes, options.sides = ["512x512", "1080p"], ["u8", "f32"], [33]
         options.repeats, options.budget = 7, 0.5
     return options
+
+
+def _device(text: str) -> torch.device:
+    try:
+        return torch.empty(0, device=text).device
+    except (RuntimeError, AssertionError) as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is no device that is here") from error
 
 
 def graded_table(side: int) -> Tensor:

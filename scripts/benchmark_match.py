@@ -32,7 +32,9 @@ from _graded_pieces import GRADES, graded_pieces
 from lutgrade.color.difference import ciede2000
 from lutgrade.color.spaces import srgb_to_lab
 from lutgrade.consistency.plan import METHODS
+from lutgrade.errors import LutgradeError
 from lutgrade.lut import fit_lut
+from lutgrade.process import one_line
 from lutgrade.reporting import environment
 from lutgrade.video import open_video
 from lutgrade.video.stills import write_still
@@ -54,7 +56,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="of a piece, for `restore`")
     parser.add_argument("--cores", type=int, nargs="+", default=[1, 2], help="for `speed`")
     parser.add_argument("--add", action="store_true", help="keep the rows of other clips from before")
-    arguments = parser.parse_args()
+    with one_line():
+        run(parser.parse_args())
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measures, and writes and prints the tables."""
     if os.environ.get("OMP_NUM_THREADS") == "1":
         torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -154,7 +161,8 @@ def timed(clips: list[Path], output: Path, cores: int) -> Row:
     command = [sys.executable, "-m", "lutgrade", "match", *map(str, clips), "--output-dir", str(output)]
     pin = ["taskset", "-c", ",".join(map(str, range(cores)))]
     environ = {**os.environ, "OMP_NUM_THREADS": str(cores)}
-    subprocess.run([*pin, *command], check=True, env=environ, stdout=subprocess.DEVNULL)
+    if subprocess.run([*pin, *command], check=False, env=environ, stdout=subprocess.DEVNULL).returncode:
+        raise LutgradeError(f"lutgrade match failed on {cores} cores")
     facts = json.loads((output / "match_report.json").read_text())
     return {"passed": facts["passed"], **{step: facts["seconds"].get(step, 0.0) for step in STEPS}}
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lutgrade.process import quiet_threads
+from lutgrade.process import one_line, quiet_threads
 
 quiet_threads()
 
@@ -33,7 +33,7 @@ from _training_speed import PHASES, composed, loader_pace, pace, phases
 from lutgrade import paths
 from lutgrade.checkpoints import build_model
 from lutgrade.color import adjust
-from lutgrade.files import replacing
+from lutgrade.files import make_folder, replacing
 from lutgrade.metrics.cost import PeakMemory
 from lutgrade.models.ncst import NCST, ParametricGrade, adjust_pointwise
 
@@ -74,6 +74,15 @@ Row = dict[str, str | int | float]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
+    with one_line():
+        run(options)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measures, and writes and prints the result."""
+    make_folder(options.output)
+    for experiment in options.experiments:
+        configured(experiment, options, 0)  # what is not there is said before anything is measured
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     result = {
         "environment": environment(device, PACKAGES),
@@ -84,7 +93,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     name = f"pipeline-{device.type}"
     text = report(result)
-    options.output.mkdir(parents=True, exist_ok=True)
     contents = {".json": json.dumps(result, indent=1) + "\n", ".md": text, ".jsonl": table_lines(result)}
     for suffix, content in contents.items():
         with replacing(options.output / f"{name}{suffix}") as temporary:

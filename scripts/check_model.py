@@ -11,12 +11,11 @@ reference, and to other photographs. Writes quality.md and references.png.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from lutgrade.process import quiet_threads
+from lutgrade.process import one_line, quiet_threads
 
 quiet_threads()
 
@@ -26,7 +25,7 @@ from torch import Tensor
 
 from lutgrade.checkpoints import load_model
 from lutgrade.data.pairs import PairedProtocol, film_fifth, load_photo
-from lutgrade.errors import InputError, LutgradeError
+from lutgrade.files import make_folder
 from lutgrade.lut import Lut
 from lutgrade.lut.quality import assess
 from lutgrade.protocols import LutModel
@@ -52,7 +51,7 @@ CONTENTS = (
 REFERENCES = ("n09472597_volcano", "n03160309_dam", "n07715103_cauliflower")
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=None, help="a name of `lutgrade models`, or the folder of a checkpoint")
     parser.add_argument(
@@ -60,13 +59,9 @@ def main() -> int:
     )
     parser.add_argument("--output", type=Path, default=Path("outputs/checks"))
     arguments = parser.parse_args()
-    try:
-        check(arguments.model, arguments.data, arguments.output)
-    except LutgradeError as error:
-        print(f"check_model.py: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2 if isinstance(error, InputError) else 1
-    print(f"wrote {arguments.output}/quality.md and references.png")
-    return 0
+    with one_line():
+        check(arguments.model, arguments.data, make_folder(arguments.output))
+        print(f"wrote {arguments.output}/quality.md and references.png")
 
 
 @torch.inference_mode()
@@ -75,7 +70,6 @@ def check(name: str | None, data: Path, output: Path) -> None:
     model = load_model(name)
     text = quality_table(model, data)
     print(text)
-    output.mkdir(parents=True, exist_ok=True)
     (output / "quality.md").write_text(text, encoding="utf-8")
     far_references(model, data / "photos" / "val").save(output / "references.png")
 
@@ -127,4 +121,4 @@ def made_references(photo: Tensor, snow: Tensor) -> tuple[Tensor, ...]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

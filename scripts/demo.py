@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from lutgrade.process import quiet_threads
+from lutgrade.process import one_line, quiet_threads
 
 quiet_threads()
 
@@ -28,14 +28,18 @@ RATE, SECONDS = 24, 3  # frames a second; seconds a photograph
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("demo"), help="the folder to write")
-    folder = parser.parse_args().output
+    with one_line():
+        make(parser.parse_args().output)
 
+
+def make(folder: Path) -> None:
+    """Writes the inputs, and grades them."""
     from lutgrade.commands.grade import show
+    from lutgrade.files import make_folder
     from lutgrade.grading import grade
     from lutgrade.progress import bar
 
-    folder.mkdir(parents=True, exist_ok=True)
-    content, reference = make_inputs(folder)
+    content, reference = make_inputs(make_folder(folder))
     print(f"clip    {content}\nlook    {reference}")
     show(grade(content, reference, folder / "clip_graded.mp4", overwrite=True, progress=bar))
 

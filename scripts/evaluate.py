@@ -9,7 +9,7 @@ Exits with 2 for bad input and 1 for a failed run.
 # ruff: noqa: E402  (threads are settled before torch is loaded)
 from __future__ import annotations
 
-from lutgrade.process import quiet_threads
+from lutgrade.process import one_line, quiet_threads
 
 quiet_threads()
 
@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 from lutgrade import paths
 from lutgrade.evaluation.run import evaluate
-from lutgrade.training.launch import one_line, run_command
+from lutgrade.training.launch import run_command
 
 
 @hydra.main(version_base="1.3", config_path=str(paths.configs()), config_name="evaluate")

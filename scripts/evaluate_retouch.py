@@ -6,8 +6,8 @@ python scripts/evaluate_retouch.py [--prompts FILE] [--clip FOLDER_OR_NAME] [--m
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -15,27 +15,24 @@ from lutgrade.errors import InputError
 from lutgrade.lut import looks
 from lutgrade.models.retouch import MEASURED, Retoucher
 from lutgrade.models.text_embedding import ClipText
+from lutgrade.process import one_line
 
 PROMPTS = Path(__file__).resolve().parents[1] / "tests" / "models" / "retouch_prompts.yaml"
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prompts", type=Path, default=PROMPTS, help="a YAML list of {prompt, accept: [looks]}")
     parser.add_argument("--clip", help="CLIP's text half in place of the lexical embedding: a folder or a name")
     parser.add_argument("--misses", action="store_true", help="list prompts whose first look is none of the accepted")
     options = parser.parse_args()
-    try:
+    with one_line():
         measure(options.prompts, options.clip, misses=options.misses)
-    except (OSError, yaml.YAMLError, InputError) as error:
-        print(f"evaluate_retouch.py: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 0
 
 
 def measure(prompts: Path, clip: str | None, *, misses: bool) -> None:
     """Prints both rankings' accuracy on both halves of the prompts."""
-    entries = yaml.safe_load(prompts.read_text(encoding="utf-8"))
+    entries = read_prompts(prompts)
     embedding = ClipText(clip) if clip else None
     print(f"{'ranking':24} {'prompts':12} {'number':>6} {'top-1':>6} {'top-5':>6}")
     for ranking, measured in (("descriptions", 0.0), ("with the measures", MEASURED)):
@@ -53,5 +50,17 @@ def measure(prompts: Path, clip: str | None, *, misses: bool) -> None:
                         print(f"  {entry['prompt']!r}: {', '.join(names[:5])}; accepted: {', '.join(entry['accept'])}")
 
 
+def read_prompts(path: Path) -> list[dict[str, Any]]:
+    """The labelled prompts of a file; an InputError where it holds none."""
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read as YAML: {error}") from error
+    labelled = [isinstance(entry, dict) and {"prompt", "accept"} <= entry.keys() for entry in entries or []]
+    if not isinstance(entries, list) or not all(labelled):
+        raise InputError(f"{path}: expected a list of {{prompt, accept: [looks]}}")
+    return entries
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

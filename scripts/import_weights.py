@@ -10,29 +10,24 @@ file is used, or listed with why not. A file with code in it is refused. Exits w
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from lutgrade.errors import InputError, LutgradeError
 from lutgrade.imported import import_file
 from lutgrade.importing import KINDS
+from lutgrade.process import one_line
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=sorted(KINDS), help="the published network")
     parser.add_argument("file", type=Path, help="its file (.ckpt, .pth or .safetensors)")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the folder of the checkpoint")
     parser.add_argument("--extractor", type=Path, help="the file of the GS-Extractor, where the first does not hold it")
     options = parser.parse_args(arguments)
-    try:
+    with one_line():
         print(import_file(options.kind, options.file, options.output, extractor=options.extractor))
-    except LutgradeError as error:
-        print(f"import_weights: {error}", file=sys.stderr)
-        return 2 if isinstance(error, InputError) else 1
-    print(f"checkpoint: {options.output}")
-    return 0
+        print(f"checkpoint: {options.output}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

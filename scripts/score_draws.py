@@ -11,10 +11,11 @@ from pathlib import Path
 
 import torch
 
-from _draws import held_out, score
+from _draws import count, held_out, score
 from lutgrade.checkpoints import load_model
 from lutgrade.errors import InputError
 from lutgrade.models.lut_diffusion import LutDiffusion
+from lutgrade.process import one_line
 
 
 def main() -> None:
@@ -22,20 +23,24 @@ def main() -> None:
     parser.add_argument("model", help="a name or a checkpoint's folder")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of photographs and LUTs")
     parser.add_argument("--temperatures", type=float, nargs="+", default=[1.0])
-    parser.add_argument("--every", type=int, default=1, help="scores every so-manyth pair")
+    parser.add_argument("--every", type=count, default=1, help="scores every so-manyth pair")
     options = parser.parse_args()
-    try:
-        model, held = load_model(options.model), held_out(options.data, options.every)
-    except InputError as error:
-        parser.error(str(error))
-    if not isinstance(model, LutDiffusion):
-        parser.error(f"{options.model} draws nothing: it is a {type(model).__name__}")
     torch.set_num_threads(1)
+    with one_line():
+        tabulate(options.model, options.data, options.temperatures, options.every)
+
+
+def tabulate(name: str, data: Path, temperatures: list[float], every: int) -> None:
+    """Prints a row for each kind of LUTs and temperature."""
+    model = load_model(name)
+    if not isinstance(model, LutDiffusion):
+        raise InputError(f"{name} draws nothing: it is a {type(model).__name__}")
+    held = held_out(data, every)
     print(
         "| LUTs | temperature | one draw | mean of 8 | best of 8 | spread |\n| --- | ---: | ---: | ---: | ---: | ---: |"
     )
-    for name, pairs in held.items():
-        for temperature in options.temperatures:
+    for luts, pairs in held.items():
+        for temperature in temperatures:
             model.temperature = temperature
             drawn = score(model, pairs, ciede=True)
             cells = [
@@ -44,7 +49,7 @@ def main() -> None:
                 f"{drawn.best:.2f} / {drawn.best_ciede:.2f}",
                 f"{drawn.spread:.3f}",
             ]
-            print(f"| {name} | {temperature:g} | {' | '.join(cells)} |", flush=True)
+            print(f"| {luts} | {temperature:g} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

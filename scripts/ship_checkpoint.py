@@ -9,7 +9,7 @@ rounded to 11 bits.
 from __future__ import annotations
 
 import argparse
-import sys
+import tempfile
 from pathlib import Path
 
 import yaml
@@ -17,6 +17,7 @@ import yaml
 from lutgrade import paths
 from lutgrade.checkpoints import CONFIG, load_model, save_checkpoint
 from lutgrade.errors import InputError
+from lutgrade.process import one_line
 
 
 def main() -> None:
@@ -25,25 +26,28 @@ def main() -> None:
     parser.add_argument("name", help="of the model, as `lutgrade grade --model` takes it")
     parser.add_argument("settings", nargs="*", help="of the model, KEY=VALUE, that differ from those of training")
     arguments = parser.parse_args()
-    try:
+    with one_line():
         print(ship(arguments.checkpoint, arguments.name, arguments.settings))
-    except InputError as error:
-        print(f"ship_checkpoint.py: {error}", file=sys.stderr)
-        raise SystemExit(2) from error
 
 
 def ship(checkpoint: Path, name: str, settings: list[str]) -> Path:
     """The folder that the checkpoint was copied to."""
-    model = load_model(checkpoint)
+    if not checkpoint.is_dir():
+        raise InputError(f"there is no folder {checkpoint}; give one that training wrote, with its {CONFIG}")
+    model = load_model(checkpoint).half()  # type: ignore[attr-defined]
     config = yaml.safe_load((checkpoint / CONFIG).read_text(encoding="utf-8"))
     for setting in settings:
         key, _, value = setting.partition("=")
-        if key not in config:
-            raise InputError(f"{checkpoint} has no setting '{key}'; it has {', '.join(config)}")
-        config[key] = yaml.safe_load(value)
-    folder = save_checkpoint(paths.shipped_checkpoints() / name, model.half(), config)  # type: ignore[attr-defined]
-    load_model(folder)  # it fits its configuration
-    return folder
+        *parents, last = key.split(".")
+        part = config
+        for parent in parents:
+            part = part.get(parent)
+            if not isinstance(part, dict):
+                raise InputError(f"{checkpoint} has no settings '{parent}'; it has {', '.join(config)}")
+        part[last] = yaml.safe_load(value)  # a setting that the model does not know fails to load below
+    with tempfile.TemporaryDirectory() as trial:
+        load_model(save_checkpoint(trial, model, config))  # before one that ships is overwritten
+    return save_checkpoint(paths.shipped_checkpoints() / name, model, config)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from lutgrade.process import quiet_threads
+from lutgrade.process import one_line, quiet_threads
 
 quiet_threads()
 
@@ -19,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lutgrade import paths
-from lutgrade.training.launch import one_line, run_command, train
+from lutgrade.training.launch import run_command, train
 
 
 @hydra.main(version_base="1.3", config_path=str(paths.configs()), config_name="train")

@@ -53,7 +53,8 @@ def build(options: argparse.Namespace) -> tuple[Path, Path]:
         if not (options.method and options.contents and options.references):
             raise InputError("give --contents, --references and --method NAME=FOLDER for each method, or --table")
         folders = dict(_named(method) for method in options.method)
-        questions = from_folders(options.contents, options.references, folders, options.questions, texts)
+        sources = (options.contents, options.references, folders, options.questions, texts)
+        questions = from_folders(*sources, frames=options.frames, max_side=options.max_side)
     settings = Settings(
         title=options.title,
         seed=options.seed,
@@ -118,7 +119,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     page.add_argument("--dummies", type=_count, default=3, help="questions with dummy choices (%(default)s)")
     page.add_argument("--seconds", type=_count, default=5, help="to look at a reference (%(default)s)")
     page.add_argument("--frames", type=_positive, default=72, help="of each clip (%(default)s)")
-    page.add_argument("--rate", type=_fraction, default=Fraction(24), help="frames a second (%(default)s)")
+    page.add_argument(
+        "--rate", type=_fraction, default=Fraction(24), help="frames a second of what is no video (%(default)s)"
+    )
     page.add_argument("--max-side", type=_positive, default=480, help="larger frames are shrunk to it (%(default)s)")
     page.add_argument("--max-mb", type=float, default=64, help="size of the page (%(default)s)")
     page.add_argument("--title", default="Video color grading")

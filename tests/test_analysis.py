@@ -85,9 +85,9 @@ def test_of_a_shot_three_frames_are_kept() -> None:
     assert [(s.shot.start, s.shot.stop) for s in found] == [(0, 62), (62, 124)]
     for analysed in found:
         assert analysed.shot.start <= analysed.keyframe.index < analysed.shot.stop
-        assert 1 <= len(analysed.features) <= 3
-        torch.testing.assert_close(analysed.features.norm(dim=1), torch.ones(len(analysed.features)))
-        assert float((analysed.features @ analysed.keyframe.features).max()) == pytest.approx(1)
+        assert 1 <= len(analysed.colors) <= 3
+        torch.testing.assert_close(analysed.colors.norm(dim=1), torch.ones(len(analysed.colors)))
+        assert float((analysed.colors @ analysed.keyframe.colors).max()) == pytest.approx(1)
     assert returning(found) == [0, 1]
 
 
@@ -95,4 +95,25 @@ def test_memory_does_not_grow_with_a_shot() -> None:
     references = torch.from_numpy(scene(3, 1)[0]).permute(2, 0, 1)[None] / 255
     (whole,) = analyse(frames(1, 2, 1, seconds=6), references, 25.0, per_shot=False)
     assert whole.shot == Shot(0, 450)
-    assert len(whole.features) <= 3
+    assert len(whole.colors) <= 3
+
+
+def test_the_view_of_a_graded_still_is_found_again() -> None:
+    """The still is frame 30, graded so that its colours are rather those of the frames at the end."""
+    import skimage.data
+
+    photograph = torch.from_numpy(skimage.data.chelsea()).permute(2, 0, 1) / 255
+
+    def frames() -> Iterator[Frame]:
+        for index in range(60):
+            view = photograph[:, 4 * index : 4 * index + 60, 5 * index : 5 * index + 150]
+            yield Frame(view * (1.0 if index < 50 else 0.5), index, index, index / 2)
+
+    views = {frame.index: frame.image for frame in frames()}
+    still = (0.5 * views[30]).clamp(0, 1)[None]
+    (found,) = analyse(frames(), still, 2.0, per_shot=False)
+    assert found.keyframe.index == 30
+    assert found.keyframe.same_view > 0.99
+    (other,) = analyse(frames(), still.flip(-1, -2), 2.0, per_shot=False)
+    assert other.keyframe.same_view == 0
+    assert other.keyframe.index >= 50

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from clips import scene, write_clip
 from lutgrade.batch import grade_folder, is_batch, pair
+from lutgrade.checkpoints import load_model
 from lutgrade.errors import InputError
+from lutgrade.protocols import LutModel
 
 
 @pytest.fixture
@@ -63,6 +66,33 @@ def test_an_empty_folder_is_refused(tmp_path: Path, references: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no video or image"):
         pair(tmp_path / "empty", references)
+
+
+def test_the_model_is_loaded_once(
+    tmp_path: Path, contents: Path, references: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+
+    def counted(name: str, **options: Any) -> LutModel:
+        loaded.append(name)
+        return load_model(name, **options)
+
+    monkeypatch.setattr("lutgrade.loading.load_model", counted)
+    results = list(grade_folder(contents, references, tmp_path / "out", model="mkl", extras=False))
+    assert loaded == ["mkl"]
+    assert [result.model for result in results] == ["mkl", "mkl"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"), [({"model": "mkll"}, "did you mean mkl"), ({"size": 1}, "2 to 129 nodes")]
+)
+def test_what_is_wrong_for_all_is_said_once_and_before_any_work(
+    tmp_path: Path, contents: Path, references: Path, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        next(grade_folder(contents, references, tmp_path / "out", **options))
+    assert "were not graded" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_broken_clip_does_not_stop_the_others(tmp_path: Path, contents: Path, references: Path) -> None:

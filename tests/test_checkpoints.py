@@ -33,6 +33,13 @@ def test_no_name_is_the_default() -> None:
     assert type(load_model()) is type(load_model(DEFAULT_MODEL))
 
 
+def test_settings_replace_those_of_the_configuration() -> None:
+    images = torch.rand(2, 1, 3, 8, 8)
+    assert load_model("mkl", size=5)(*images).size == 5
+    with pytest.raises(InputError, match="siz"):
+        load_model("mkl", siz=5)
+
+
 def test_a_checkpoint_folder_needs_nothing_else(tmp_path: Path) -> None:
     model = load_model("mkl")
     save_checkpoint(tmp_path / "mine", model, CONFIG)
@@ -45,6 +52,19 @@ def test_a_checkpoint_folder_needs_nothing_else(tmp_path: Path) -> None:
 def test_an_unknown_name_offers_the_nearest() -> None:
     with pytest.raises(InputError, match=r"no model or checkpoint folder 'reinhart'; did you mean reinhard"):
         load_model("reinhart")
+    with pytest.raises(InputError, match=r"did you mean nlut_small"):  # though it is yet to be trained
+        load_model("nlut-smal")
+
+
+def test_a_file_in_the_place_of_a_checkpoint_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(InputError, match=r"model\.safetensors is a file; a checkpoint is the folder"):
+        load_model(tmp_path / "model.safetensors")
+
+
+def test_a_device_that_is_not_here_is_named() -> None:
+    with pytest.raises(InputError, match="device 'nowhere' cannot be used"):
+        load_model("mkl", device="nowhere")
 
 
 @pytest.mark.parametrize("text", ["", "a: [", "size: 9", "- 1"])

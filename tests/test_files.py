@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
+import torch
 
 from lutgrade.errors import InputError, LutgradeError
-from lutgrade.files import replacing
+from lutgrade.files import make_folder, replacing, save_tensors
 
 
 def test_the_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -29,6 +31,15 @@ def test_a_missing_folder_is_an_input_error(tmp_path: Path) -> None:
         pass
 
 
+def test_a_folder_is_made_with_those_around_it_or_named(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    assert make_folder(folder) == make_folder(str(folder)) == folder
+    assert folder.is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"cannot make the folder .*file/c: Not a directory"):
+        make_folder(tmp_path / "file" / "c")
+
+
 def test_a_full_disk_is_a_failed_run_of_one_line(tmp_path: Path) -> None:
     with (
         pytest.raises(LutgradeError, match=r"cannot write .*a\.txt: No space left"),
@@ -37,3 +48,18 @@ def test_a_full_disk_is_a_failed_run_of_one_line(tmp_path: Path) -> None:
     ):
         full.write("x")
     assert not list(tmp_path.iterdir())
+
+
+def test_tensors_on_a_full_disk_are_one_line_and_those_before_stay(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save_tensors(path, {"a": torch.arange(3)})
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+    try:
+        with pytest.raises(LutgradeError, match=r"cannot write .*a\.safetensors: .*File too large"):
+            save_tensors(path, {"a": torch.zeros(1000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

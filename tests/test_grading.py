@@ -163,6 +163,25 @@ def test_a_shot_that_returns_takes_the_grade_it_had(returning_clip: Path, still:
     assert "that of shot 1" in result.outputs.report.read_text()
 
 
+def test_shots_return_whatever_key_frames_are_found_by(returning_clip: Path, still: Path) -> None:
+    result = grade(returning_clip, still, selector="random")
+    assert [shot.takes for shot in result.shots] == [0, 1, 0, 3]
+
+
+def test_overwriting_removes_the_cubes_of_the_run_before_and_no_others(returning_clip: Path, still: Path) -> None:
+    folder = returning_clip.parent
+    grade(returning_clip, still)
+    (folder / "abac_graded_shot009.cube").write_text("a user's own")
+    (folder / "abac_graded_shot004.cube").write_text("changed by hand")
+    grade(returning_clip, still, per_shot=False, overwrite=True)
+    kept = {"abac_graded.cube", "abac_graded_shot004.cube", "abac_graded_shot009.cube"}
+    assert {path.name for path in folder.glob("*.cube")} == kept
+    grade(returning_clip, still, overwrite=True)
+    assert {path.name for path in folder.glob("*.cube")} == kept - {"abac_graded.cube"} | {
+        f"abac_graded_shot00{number}.cube" for number in (1, 2)
+    }
+
+
 def test_returning_shots_can_have_grades_of_their_own(returning_clip: Path, still: Path) -> None:
     result = grade(returning_clip, still, share_shots=False)
     assert [shot.takes for shot in result.shots] == [0, 1, 2, 3]

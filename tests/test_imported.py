@@ -16,6 +16,8 @@ from torch import Tensor
 from lutgrade.checkpoints import load_model
 from lutgrade.imported import PLACES, PRESETS, read_published, save_imported
 from lutgrade.importing import from_released
+from lutgrade.models.conditions import StyleDifference
+from lutgrade.models.frames import PixelCodec
 from models.learned import pictures
 from test_importing import CONFIGS, blank, small_state
 
@@ -53,7 +55,11 @@ class Code:
 
 def run(*arguments: str | Path) -> int:
     """The exit status of the script."""
-    return runpy.run_path(str(SCRIPT))["main"]([str(argument) for argument in arguments])
+    try:
+        runpy.run_path(str(SCRIPT))["main"]([str(argument) for argument in arguments])
+    except SystemExit as end:
+        return int(str(end.code))
+    return 0
 
 
 @pytest.mark.parametrize("kind", list(SMALL))
@@ -73,16 +79,16 @@ def test_the_parts_make_a_checkpoint(kind: str, tmp_path: Path) -> None:
 
 
 def test_an_extractor_alone_is_what_stage_2_starts_from(tmp_path: Path) -> None:
-    from lutgrade.models.conditions import read_extractor
-
     state = small_state(EXTRACTOR, 2)
     config = _plain(SMALL["vcg-ldiffuser"])
     save_imported(
         EXTRACTOR, {EXTRACTOR: from_released(EXTRACTOR, state, **CONFIGS[EXTRACTOR])}, config, tmp_path / "gs"
     )
-    read = read_extractor(tmp_path / "gs")
-    assert read.keys() == {f"unet.{key}" for key in state}
-    assert torch.equal(read["unet.conv_in.weight"], state["conv_in.weight"])
+    reader = StyleDifference(PixelCodec(16), CONFIGS[EXTRACTOR], checkpoint=str(tmp_path / "gs"))
+    reader.initialise()
+    started = reader.extractor.state_dict()
+    assert started.keys() == {f"unet.{key}" for key in state}
+    assert all(torch.equal(started[f"unet.{key}"], value) for key, value in state.items())
 
 
 def test_the_presets_name_what_the_parts_fit() -> None:

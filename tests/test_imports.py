@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "lutgrade"
 
 # A module may import from lower layers and, within its own group, from itself.
 LAYERS = [
-    {"errors", "paths", "files", "process", "progress", "overlap", "torchvision_shim", "weights"},
+    {"errors", "paths", "devices", "files", "process", "progress", "overlap", "torchvision_shim", "weights"},
     {"ops", "color"},
     {"lut", "video"},
     {"protocols"},
@@ -23,7 +23,7 @@ LAYERS = [
     {
         *("analysis", "outputs", "results", "rendering", "reporting", "grading", "applying", "batch"),
         *("selecting", "retouching", "consistency", "finishing"),
-        *("options", "predicting", "adapting"),
+        *("options", "predicting", "adapting", "loading"),
         *("importing", "imported"),
     },
     {"commands"},

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lutgrade.errors import InputError
-from lutgrade.outputs import Outputs
+from lutgrade.evaluation.cache import file_digest
+from lutgrade.outputs import Outputs, remove_unchanged
 
 
 def test_everything_lies_beside_the_graded_file(tmp_path: Path) -> None:
@@ -65,3 +66,25 @@ def test_the_cubes_of_an_earlier_run_are_not_replaced_unasked(tmp_path: Path) ->
     with pytest.raises(InputError, match=r"clip_graded_shot002\.cube exists"):
         outputs.check([], overwrite=False)
     outputs.check([], overwrite=True)
+
+
+def test_cubes_that_an_earlier_run_left_are_known_by_its_report(tmp_path: Path) -> None:
+    outputs = Outputs.beside(tmp_path / "clip.mp4")
+    assert outputs.report is not None
+    assert outputs.earlier_cubes() == {}
+    report = outputs.report.with_suffix(".json")
+    for text in ("", "[]", "{}", '{"cubes": ["a.cube"]}', '{"cubes": {"../a.cube": "x"}}'):
+        report.write_text(text)
+        assert outputs.earlier_cubes() == {}
+    report.write_text('{"cubes": {"clip_graded_shot002.cube": "x"}}')
+    assert outputs.earlier_cubes() == {tmp_path / "clip_graded_shot002.cube": "x"}
+
+
+def test_only_what_is_unchanged_is_removed(tmp_path: Path) -> None:
+    ours, changed = tmp_path / "ours.cube", tmp_path / "changed.cube"
+    for path in (ours, changed):
+        path.write_text(path.name)
+    known = {path: file_digest(path) for path in (ours, changed)} | {tmp_path / "gone.cube": "x"}
+    changed.write_text("by hand")
+    remove_unchanged(known)
+    assert list(tmp_path.iterdir()) == [changed]

@@ -130,6 +130,12 @@ def test_bad_input_is_said(clip: Path, cube: Path, retoucher: Retoucher, tmp_pat
     for content in (clip, cube):
         with pytest.raises(InputError, match="never overwritten"):
             retouch(content, SEPIA, content, overwrite=True, retoucher=retoucher)
+    with pytest.raises(InputError, match=r"is a clip, and .*look\.cube is a LUT"):
+        retouch(clip, SEPIA, tmp_path / "look.cube", retoucher=retoucher)
+    with pytest.raises(InputError, match=r"is a LUT, and .*out\.mp4 is none"):
+        retouch(cube, SEPIA, tmp_path / "out.mp4", retoucher=retoucher)
+    with pytest.raises(InputError, match="device 'nowhere' cannot be used"):
+        retouch(clip, SEPIA, device="nowhere", retoucher=retoucher)
     retouch(cube, SEPIA, retoucher=retoucher)
     with pytest.raises(InputError, match=r"exists; give another --output, or --overwrite"):
         retouch(cube, SEPIA, retoucher=retoucher)
@@ -179,6 +185,26 @@ def test_a_bad_folder_of_looks_is_one_line(
     if text is not None:
         (folder / "looks.yaml").write_text(text, encoding="utf-8")
     assert message in fails(capsys, "retouch", cube, "-p", "warm", "--looks", folder)
+
+
+def test_nothing_is_ranked_before_the_input_is_found_good(
+    clip: Path, cube: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken.mp4").touch()
+    Image.fromarray(scene(3, 1)[0]).save(tmp_path / "look.png")
+    cases = {
+        "strength is from 0 to 4": [clip, "--strength", 9],
+        "taken.mp4 exists": [clip, "-o", tmp_path / "taken.mp4"],
+        "none.png: no such file": [clip, "-r", tmp_path / "none.png"],
+        "no model or checkpoint folder 'mkll'": [clip, "-r", tmp_path / "look.png", "--model", "mkll"],
+        "there is no folder": [cube, "-o", tmp_path / "no" / "out.cube"],
+        "the file is empty": [tmp_path / "taken.mp4"],
+    }
+    for message, arguments in cases.items():
+        assert run(["retouch", *map(str, arguments), "-p", "warm"]) == 2
+        shown = capsys.readouterr()
+        assert message in shown.err
+        assert not shown.out
 
 
 def test_bad_arguments_are_one_line(cube: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

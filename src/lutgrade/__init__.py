@@ -19,7 +19,6 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from lutgrade.checkpoints import load_model as load_model
-    from lutgrade.consistency.hdr_pipeline import match_hdr as match_hdr
     from lutgrade.consistency.pipeline import match as match
     from lutgrade.grading import grade as grade
     from lutgrade.lut import Lut as Lut
@@ -30,7 +29,6 @@ _LAZY = {
     "grade": "lutgrade.grading",
     "load_model": "lutgrade.checkpoints",
     "match": "lutgrade.consistency.pipeline",
-    "match_hdr": "lutgrade.consistency.hdr_pipeline",
 }
 _SUBMODULES = {
     "checkpoints",
@@ -46,7 +44,7 @@ _SUBMODULES = {
     "video",
 }
 
-__all__ = ["Lut", "__version__", "grade", "load_model", "match", "match_hdr"]
+__all__ = ["Lut", "__version__", "grade", "load_model", "match"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lutgrade.devices import check_device
 from lutgrade.lut import Lut
 from lutgrade.outputs import Outputs
 from lutgrade.progress import Progress, silent
@@ -32,6 +33,7 @@ def apply_to_file(
         InputError: bad input, or an output that exists without `overwrite`.
         LutgradeError: writing failed; nothing half-written is left.
     """
+    check_device(device)
     content = Path(content)
     inputs = [content] if isinstance(lut, Lut) else [content, Path(lut)]
     outputs = Outputs.beside(content, output, extras=False)

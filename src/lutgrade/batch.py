@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from lutgrade.errors import InputError, LutgradeError
-from lutgrade.grading import grade
+from lutgrade.files import make_folder
+from lutgrade.grading import grade_with
+from lutgrade.loading import load
+from lutgrade.options import GradeOptions
 from lutgrade.outputs import Outputs
+from lutgrade.progress import Progress, silent
+from lutgrade.protocols import LutModel
 from lutgrade.results import GradeResult
 from lutgrade.video.reader import is_media, is_sequence
 
@@ -37,22 +42,35 @@ def pair(contents: Path, references: Path) -> list[tuple[Path, Path]]:
 
 
 def grade_folder(
-    contents: Path, references: Path, output: Path | None = None, *, extras: bool = True, **options: Any
+    contents: Path,
+    references: Path,
+    output: Path | None = None,
+    *,
+    extras: bool = True,
+    model: LutModel | str | Path | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
+    **options: Any,
 ) -> Iterator[GradeResult]:
     """Grades each pair of `pair` into the folder `output` (`<contents>_graded` by default), under the same names.
 
-    Yields each result as it is done. A clip that fails does not stop the others.
+    The model is loaded once. Yields each result as it is done. A clip that fails does not stop the others. The other
+    arguments are those of `lutgrade.grade`.
 
     Raises:
+        InputError: a model or options that cannot be used, before any work.
         InputError, LutgradeError: at the end, where any clip failed, naming each and its reason.
     """
     pairs = pair(contents, references)
-    folder = output or contents.with_name(f"{contents.name}_graded")
-    folder.mkdir(parents=True, exist_ok=True)
+    settings = GradeOptions(**options)
+    loaded = load(model, settings)
+    folder = make_folder(output or contents.with_name(f"{contents.name}_graded"))
     failed: list[tuple[Path, LutgradeError]] = []
     for clip, reference in pairs:
+        outputs = Outputs.beside(clip, folder / clip.name, extras=extras)
         try:
-            yield grade(clip, reference, Outputs.beside(clip, folder / clip.name, extras=extras), **options)
+            outputs.check([clip, reference], overwrite=overwrite)
+            yield grade_with(loaded, clip, reference, outputs, settings, progress=progress)
         except LutgradeError as error:
             failed.append((clip, error))
     if failed:

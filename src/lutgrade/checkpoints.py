@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import yaml
+from torch import nn
 
 from lutgrade import paths
-from lutgrade.errors import InputError, LutgradeError
-from lutgrade.files import replacing
+from lutgrade.devices import check_device
+from lutgrade.errors import InputError
+from lutgrade.files import make_folder, replacing, save_tensors
 from lutgrade.protocols import LutModel
-from lutgrade.weights import MissingWeights
+from lutgrade.weights import MissingWeights, load_weights, read_weights
 
 DEFAULT_MODEL = "predictor_small"  # above every matcher on the paired protocol; benchmarks/paired.md
 
@@ -63,7 +65,9 @@ def _is_learned(config: Path) -> bool:
     return isinstance(found, type) and issubclass(found, nn.Module)
 
 
-def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu", trusted: bool = False) -> LutModel:
+def load_model(
+    name_or_path: str | Path | None = None, *, device: str = "cpu", trusted: bool = False, **settings: Any
+) -> LutModel:
     """Builds a model and loads its weights.
 
     Args:
@@ -71,19 +75,21 @@ def load_model(name_or_path: str | Path | None = None, *, device: str = "cpu", t
         device: where its weights go.
         trusted: build classes from outside lutgrade that the checkpoint's configuration names. A configuration
             can name any callable, so leave it off for files from strangers.
+        settings: arguments of the model in place of its configuration's, such as `pixels=0`.
 
     Returns:
         A `LutModel`: `model(content, reference)` on `[B, 3, H, W]` images, sRGB-encoded in [0, 1], is a colour map.
 
     Raises:
         InputError: an unknown name (the nearest are offered), a folder without a configuration, a configuration
-            that cannot be built, weights of another model.
+            that cannot be built, weights of another model, a device that is not here.
         MissingWeights: it has weights and they are not there; says how to get them.
     """
+    check_device(device)
     source = _find(name_or_path or DEFAULT_MODEL)
     if source.is_file() and _is_learned(source):  # before it is built, as some are large
         raise _missing(source.stem)
-    config = _read_config(source if source.is_file() else source / CONFIG)
+    config = _read_config(source if source.is_file() else source / CONFIG) | settings
     model = build_model(config, trusted=trusted or source.is_relative_to(paths.configs()))
     return _with_weights(model, source, device)
 
@@ -111,26 +117,16 @@ def build(config: Mapping[str, Any]) -> Any:
         reason = error.__cause__ or error
         if isinstance(reason, InputError):
             raise reason from error
-        raise InputError(f"cannot build {config.get('_target_')}: {str(reason).splitlines()[0]}") from error
+        said = next(iter(str(reason).splitlines()), type(reason).__name__)
+        raise InputError(f"cannot build {config.get('_target_')}: {said}") from error
 
 
 def save_checkpoint(folder: str | Path, model: LutModel, config: Mapping[str, Any]) -> Path:
     """Writes a checkpoint that `load_model` takes: the configuration, and the weights where there are any."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(folder)
     state = _state(model)
     if state:
-        from safetensors import SafetensorError
-        from safetensors.torch import save_file
-
-        with replacing(folder / WEIGHTS) as temporary:
-            temporary.touch()
-            mode = temporary.stat().st_mode  # as other files are; its own would be for this user alone
-            try:
-                save_file({key: value.contiguous() for key, value in state.items()}, temporary)
-            except SafetensorError as error:  # such as a full disk
-                raise LutgradeError(f"cannot write {folder / WEIGHTS}: {error}") from error
-            temporary.chmod(mode)
+        save_tensors(folder / WEIGHTS, state)
     with replacing(folder / CONFIG) as temporary:
         temporary.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
     return folder
@@ -151,8 +147,10 @@ def _find(name_or_path: str | Path) -> Path:
     ):
         if candidate.is_file():
             return candidate.parent if candidate.name == CONFIG else candidate
-    names = model_names()
-    near = difflib.get_close_matches(name, names, n=3) or names
+    if path.is_file():
+        raise InputError(f"{path} is a file; a checkpoint is the folder with {CONFIG} and {WEIGHTS} in it")
+    known = {*model_names(), *(config.stem for config in (paths.configs() / "model").glob("*.yaml"))}
+    near = difflib.get_close_matches(stem, sorted(known), n=3) or model_names()
     raise InputError(f"no model or checkpoint folder '{name}'; did you mean {', '.join(near)}?")
 
 
@@ -173,16 +171,9 @@ def _with_weights(model: LutModel, source: Path, device: str) -> LutModel:
     weights = source / WEIGHTS
     if not weights.is_file():
         raise _missing(source.stem)
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        model.load_state_dict(load_file(weights))  # type: ignore[attr-defined]
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"cannot read {weights}: {error}") from error
-    except RuntimeError as error:
-        raise InputError(f"{weights} does not fit {type(model).__name__}: {_first_problem(error)}") from error
-    return cast(LutModel, model.to(device).eval())  # type: ignore[attr-defined]
+    network = cast(nn.Module, model)
+    load_weights(network, read_weights(weights), weights)
+    return cast(LutModel, network.to(device).eval())
 
 
 def _missing(name: str) -> MissingWeights:
@@ -195,11 +186,6 @@ def _missing(name: str) -> MissingWeights:
 
 def _state(model: LutModel) -> dict[str, Any]:
     return model.state_dict() if hasattr(model, "state_dict") else {}
-
-
-def _first_problem(error: RuntimeError) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[1] if len(lines) > 1 else lines[0]
 
 
 def _targets(config: Any) -> Iterator[str]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lutgrade.errors import InputError, LutgradeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @contextmanager
@@ -28,6 +32,35 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise LutgradeError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, str] | None = None) -> None:
+    """Writes tensors, and text noted with them, as a safetensors file; raises as `replacing` does."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    with replacing(path) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode  # as other files are; the library's own would be for this user alone
+        try:
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, dict(notes or {}))
+        except SafetensorError as error:  # such as a full disk
+            raise LutgradeError(f"cannot write {path}: {error}") from error
+        temporary.chmod(mode)
+
+
+def make_folder(path: str | Path) -> Path:
+    """Makes a folder, with those that it lies in, unless it is there.
+
+    Raises:
+        InputError: it cannot be made; says why.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {path}: {error.strerror or error}") from error
+    return path
 
 
 def check_writable(path: Path) -> None:

@@ -38,6 +38,11 @@ class FinishedGrade:
         size = max(EFFECT_NODES, grade.size)
         return cls(grade.compose(Lut.from_function(effects.map_colors, size), size=size), effects)
 
+    @property
+    def only_lut(self) -> Lut | None:
+        """The LUT, where nothing is left to do after it."""
+        return None if self.effects.is_spatial else self.lut
+
     def __call__(self, image: Tensor, *, interpolation: str = "tetrahedral") -> Tensor:
         """Images `[..., 3, H, W]`, floats in [0, 1], to the same."""
         return self.effects.place(self.lut(image, interpolation=interpolation), image)

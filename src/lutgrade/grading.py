@@ -12,20 +12,20 @@ from typing import Any
 import torch
 
 from lutgrade.adapting import adapt_to_clip, check_adaptable
-from lutgrade.analysis import ANALYSIS_SIDE, AnalysedShot, analyse, read_references, returning
-from lutgrade.checkpoints import DEFAULT_MODEL, load_model
+from lutgrade.analysis import AnalysedShot, analyse, read_references, returning
 from lutgrade.color.hdr import HDR_TRANSFERS
 from lutgrade.errors import InputError
+from lutgrade.loading import Loaded, load
 from lutgrade.lut import Lut
 from lutgrade.options import GradeOptions
-from lutgrade.outputs import Outputs
-from lutgrade.predicting import check_model, predict_grade
+from lutgrade.outputs import Outputs, remove_unchanged
+from lutgrade.predicting import predict_grade
 from lutgrade.progress import Progress, silent
 from lutgrade.protocols import LutModel
 from lutgrade.rendering import render
 from lutgrade.reporting import mean_difference, write_report, write_sheet
 from lutgrade.results import GradedShot, GradeResult
-from lutgrade.selecting import KEYFRAME_SECONDS, build_selector
+from lutgrade.selecting import KEYFRAME_SECONDS
 from lutgrade.video import Frame, VideoInfo, open_video, open_writer
 
 FLAT = 0.02  # deviation of a reference's widest channel under which there is no look to take
@@ -66,60 +66,67 @@ def grade(
     start = time.perf_counter()
     settings = GradeOptions(**options)
     content, reference = Path(content), Path(reference)
-    outputs = (
-        output if isinstance(output, Outputs) else Outputs.beside(content, None if output is None else Path(output))
-    )
+    outputs = output if isinstance(output, Outputs) else Outputs.beside(content, output)
     outputs.check([content, reference], overwrite=overwrite)
-    built = _loaded(model, settings)
+    loaded = load(model, settings)
+    return grade_with(loaded, content, reference, outputs, settings, look=look, progress=progress, start=start)
 
-    references = _read_reference(reference)
-    analysed, seconds = _analyse(content, references, settings, progress)
-    shots, predicted = _predict(built, analysed, references, outputs, settings, progress)
+
+def grade_with(
+    loaded: Loaded,
+    content: Path,
+    reference: Path,
+    outputs: Outputs,
+    options: GradeOptions,
+    *,
+    look: Lut | None = None,
+    progress: Progress = silent,
+    start: float | None = None,
+) -> GradeResult:
+    """`grade` with what is loaded already, into outputs that have been checked; the total time is from `start` on."""
+    start = time.perf_counter() if start is None else start
+    references = _read_reference(reference, loaded.side)
+    analysed, seconds = _analyse(content, references, loaded, options, progress)
+    shots, predicted = _predict(loaded.model, analysed, references, outputs, options, progress)
     if look is not None:
         shots = [replace(shot, grade=shot.grade.then(look)) for shot in shots]
-    info, rendered = _render(content, outputs, shots, settings, progress)
+    info, rendered = _render(content, outputs, shots, options, progress)
     result = GradeResult(
         content=info,
         reference=reference,
         outputs=outputs,
-        model=_name(model),
-        options=asdict(settings) | {"look": None if look is None else look.title},
+        model=loaded.name,
+        options=asdict(options) | {"look": None if look is None else look.title},
         shots=shots,
         frames=analysed[-1].shot.stop,
         seconds=seconds | predicted | rendered,
-        warnings=_warnings(shots, settings),
+        warnings=_warnings(shots, options),
     )
     return _write_extras(result, start)
 
 
-def _loaded(model: LutModel | str | Path | None, options: GradeOptions) -> LutModel:
-    """The model, which can do what the options ask for."""
-    loaded = load_model(model, device=options.device) if model is None or isinstance(model, str | Path) else model
-    check_model(loaded, options)
-    if options.adapt:
-        check_adaptable(loaded)
-    return loaded
-
-
-def _read_reference(path: Path) -> list[Frame]:
-    with open_video(path, max_side=ANALYSIS_SIDE, every=KEYFRAME_SECONDS) as reader:
+def _read_reference(path: Path, side: int) -> list[Frame]:
+    with open_video(path, max_side=side, every=KEYFRAME_SECONDS) as reader:
         refuse_hdr(reader.info)
         return read_references(reader)
 
 
 def _analyse(
-    content: Path, references: Sequence[Frame], options: GradeOptions, progress: Progress
+    content: Path,
+    references: Sequence[Frame],
+    loaded: Loaded,
+    options: GradeOptions,
+    progress: Progress,
 ) -> tuple[list[AnalysedShot], dict[str, float]]:
     start = time.perf_counter()
-    selector = build_selector(options.selector, device=options.device)
     images = torch.stack([frame.image for frame in references])
-    with open_video(content, max_side=ANALYSIS_SIDE, matrix=options.matrix) as reader:
+    with open_video(content, max_side=loaded.side, matrix=options.matrix) as reader:
         info = reader.info
         refuse_hdr(info)
         with progress("analyse", info.frames) as advance:
             frames = _counted(_to_display(reader, options.input_log), advance)
             rate = float(info.frame_rate)
-            shots = analyse(frames, images, rate, per_shot=options.per_shot, selector=selector)
+            shots = analyse(frames, images, rate, per_shot=options.per_shot, selector=loaded.selector)
     return shots, {"analyse": time.perf_counter() - start}
 
 
@@ -188,9 +195,11 @@ def _render(
 
 def _write_extras(result: GradeResult, start: float) -> GradeResult:
     mark = time.perf_counter()
+    earlier = result.outputs.earlier_cubes()
     for cube, lut in {shot.cube: shot.lut for shot in result.shots}.items():
         if cube is not None:
             lut.save(cube)
+    remove_unchanged({cube: digest for cube, digest in earlier.items() if cube not in result.cubes})
     if result.outputs.sheet is not None:
         write_sheet(result, result.outputs.sheet)
     now = time.perf_counter()
@@ -205,10 +214,6 @@ def refuse_hdr(info: VideoInfo) -> None:
     if info.transfer in HDR_TRANSFERS:
         kind = HDR_TRANSFERS[info.transfer].name
         raise InputError(f"{info.path} is HDR ({kind}) and would be graded as SDR; convert it to SDR first")
-
-
-def _name(model: LutModel | str | Path | None) -> str:
-    return DEFAULT_MODEL if model is None else str(model) if isinstance(model, str | Path) else type(model).__name__
 
 
 def _warnings(shots: list[GradedShot], options: GradeOptions) -> list[str]:

@@ -18,6 +18,7 @@ from lutgrade.checkpoints import build, save_checkpoint
 from lutgrade.errors import InputError
 from lutgrade.files import replacing
 from lutgrade.importing import Imported, from_released, kind_of
+from lutgrade.weights import load_weights
 
 EXTRACTOR = "vcg-gs-extractor"
 PRESETS = {
@@ -81,12 +82,7 @@ def save_imported(kind: str, parts: Mapping[str, Imported], config: Mapping[str,
     }
     with torch.device("meta"):  # it takes the tensors that are there
         model: nn.Module = build(config)
-    try:
-        model.load_state_dict(state, assign=True)
-    except RuntimeError as error:
-        raise InputError(
-            f"the imported weights do not fit {config['_target_']}: {str(error).splitlines()[1].strip()}"
-        ) from error
+    load_weights(model, state, f"what was imported as a {kind}", assign=True)
     folder = save_checkpoint(folder, model, config)
     with replacing(folder / "card.md") as temporary:
         temporary.write_text(_card(kind, folder.name, parts), encoding="utf-8")

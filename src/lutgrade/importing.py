@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -56,16 +56,16 @@ class Kind:
     Args:
         entry: of a checkpoint's file under which its state lies; a file may also hold it bare.
         build: makes ours, from changes of its configuration.
-        name: our name of a published key.
-        convert: a published state of which each key has a place, to ours.
+        name: our name of a published key; the same by default.
+        convert: a published state of which each key has a place, to ours; as it is by default.
         unused: the start of keys that are known to do nothing, and why.
     """
 
     entry: str
     build: Callable[..., nn.Module]
-    name: Callable[[str], str]
-    convert: Convert
-    unused: Mapping[str, str]
+    name: Callable[[str], str] = str
+    convert: Convert = dict
+    unused: Mapping[str, str] = field(default_factory=dict)
 
 
 def from_released(kind: str, state_dict: Mapping[str, Tensor], **unet_config: Any) -> Imported:
@@ -163,9 +163,9 @@ _LAST = "up_blocks.3.attentions.2."
 
 KINDS: dict[str, Kind] = {
     "vcg-gs-extractor": Kind(
-        entry="referencenet_state_dict",
-        build=GSExtractor,
-        name=_inside,
+        "referencenet_state_dict",
+        GSExtractor,
+        _inside,
         convert=lambda state: {_inside(key): value for key, value in state.items()},
         unused={
             "conv_norm_out.": _BEHIND,
@@ -174,25 +174,7 @@ KINDS: dict[str, Kind] = {
             _LAST + "transformer_blocks.0.": _BEHIND,
         },
     ),
-    "vcg-editor": Kind(
-        entry="unet_state_dict",
-        build=_editor_unet,
-        name=str,
-        convert=dict,
-        unused={},
-    ),
-    "vcg-ldiffuser": Kind(
-        entry="unet_state_dict",
-        build=lut_unet,
-        name=str,
-        convert=dict,
-        unused={},
-    ),
-    "nlut": Kind(
-        entry="state_dict",
-        build=_nlut,
-        name=nlut_name,
-        convert=_nlut_state,
-        unused={},
-    ),
+    "vcg-editor": Kind("unet_state_dict", _editor_unet),
+    "vcg-ldiffuser": Kind("unet_state_dict", lut_unet),
+    "nlut": Kind("state_dict", _nlut, nlut_name, _nlut_state),
 }

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import torch
-
+from lutgrade.devices import check_device
 from lutgrade.errors import InputError
 from lutgrade.selecting import DEFAULT_SELECTOR
 
@@ -28,7 +27,7 @@ class GradeOptions:
             log images.
         matrix: the YUV matrix of the content, "bt601", "bt709" or "bt2020", instead of what its file says.
         device: where models and LUTs run, such as "cpu" or "cuda".
-        selector: what key frames and returning shots are found by, a name of `lutgrade.selecting.selector_names()`.
+        selector: what key frames are found by, a name of `lutgrade.selecting.selector_names()`.
         adapt: steps of training the model on the clip's own key frames first; 0 is none.
         parameters: amounts set by hand, by the names of `lutgrade.models.ncst.LIMITS`.
     """
@@ -64,10 +63,7 @@ class GradeOptions:
             from lutgrade.models.ncst import check_amounts
 
             check_amounts(self.parameters)
-        try:
-            torch.empty(0, device=self.device)
-        except (RuntimeError, AssertionError) as error:
-            raise InputError(f"device '{self.device}' cannot be used: {str(error).splitlines()[0]}") from error
+        check_device(self.device)
 
     @property
     def nodes(self) -> int:

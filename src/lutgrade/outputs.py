@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lutgrade.errors import InputError
+from lutgrade.evaluation.cache import file_digest
 from lutgrade.files import check_writable
+
+
+def remove_unchanged(files: Mapping[Path, str]) -> None:
+    """Removes files that still are what their digests say; what somebody has changed since stays."""
+    for path, digest in files.items():
+        if path.is_file() and file_digest(path) == digest:
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,16 @@ class Outputs:
             return []
         numbered = re.compile(rf"{re.escape(self.cube.stem)}_shot\d{{3,}}{re.escape(self.cube.suffix)}")
         return sorted(path for path in self.cube.parent.iterdir() if numbered.fullmatch(path.name))
+
+    def earlier_cubes(self) -> dict[Path, str]:
+        """The cubes that an earlier run left here, as its report names them, with a digest of each."""
+        if self.cube is None or self.report is None:
+            return {}
+        try:
+            facts = json.loads(self.report.with_suffix(".json").read_text(encoding="utf-8"))
+            return {self.cube.with_name(name): digest for name, digest in facts["cubes"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}  # there is no report, or not one of ours
 
     def cube_of(self, shot: int, grades: int) -> Path | None:
         """The cube of a grade by its first shot, counted from 0: the path itself of one grade, else from 001 on."""

@@ -44,6 +44,11 @@ class ShotGrade:
     def _sharpened(self, image: Tensor) -> Tensor:
         return image if self.sharpness == 1 else adjust.sharpness(image, self.sharpness).clamp(0, 1)
 
+    @property
+    def only_lut(self) -> Lut | None:
+        """The LUT where there is nothing else to the grade."""
+        return self.lut if self.sharpness == 1 else None
+
     def then(self, look: Lut) -> ShotGrade:
         """The same with a look after its LUTs, of images as they are displayed."""
         lut, display = (first.compose(look, size=first.size) for first in (self.lut, self.display_lut))

@@ -1,8 +1,14 @@
-"""What a program that owns its process settles before torch is loaded."""
+"""What a program that owns its process does with it: threads settled before torch is loaded, errors in one line."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lutgrade.errors import InputError, LutgradeError
 
 
 def quiet_threads() -> None:
@@ -11,3 +17,23 @@ def quiet_threads() -> None:
     The runtime reads it when torch is loaded; a value that is there already stays.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Turns the project's errors into one line and an exit: with 2 for bad input, with 1 for a failed run.
+
+    Within a Hydra main, since Hydra itself prints more of an error that reaches it.
+    """
+    try:
+        yield
+    except LutgradeError as error:
+        say(str(error))
+        sys.exit(2 if isinstance(error, InputError) else 1)
+
+
+def say(message: str) -> None:
+    """Prints a message to the standard error in one line, after the script's name and the rank of all but process 0."""
+    rank = os.environ.get("RANK", "0")
+    process = f"process {rank}: " if rank != "0" else ""
+    print(f"{Path(sys.argv[0]).name}: {process}{' '.join(message.split())}", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import lutgrade
 from lutgrade.analysis import RETURN_SIMILARITY
 from lutgrade.color.difference import ciede2000
 from lutgrade.color.spaces import srgb_to_lab
+from lutgrade.evaluation.cache import file_digest
 from lutgrade.files import replacing
 from lutgrade.lut.quality import assess
 from lutgrade.results import GradedShot, GradeResult
@@ -78,6 +80,7 @@ def report(result: GradeResult) -> dict[str, Any]:
         "frame_rate": str(info.frame_rate),
         "return_similarity": RETURN_SIMILARITY,
         "shots": [_shot(number, shot) for number, shot in enumerate(result.shots, start=1)],
+        "cubes": {cube.name: file_digest(cube) for cube in result.cubes},  # to know them again
         "seconds": {step: round(value, 3) for step, value in result.seconds.items()},
         "warnings": result.warnings,
         "environment": environment(),
@@ -154,7 +157,7 @@ def _opening(facts: dict[str, Any]) -> list[str]:
         + f" at strength {facts['options']['strength']:g}"
         + (f", then the look {look}." if look else "."),
         "",
-        f"- Picture: {facts['picture']}, {facts['frames']} frames at {facts['frame_rate']} Hz",
+        f"- Picture: {facts['picture']}, {facts['frames']} frames at {float(Fraction(facts['frame_rate'])):.5g} Hz",
         f"- Wall time: {facts['seconds']['total']:.2f} s ({steps}; decode, grade and encode overlap)",
         *(f"- Note: {warning}" for warning in facts["warnings"]),
         "",

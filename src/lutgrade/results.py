@@ -72,6 +72,11 @@ class GradeResult:
         """The distinct grades, by the index of the first shot that each grades."""
         return {shot.takes: shot.grade for shot in self.shots}
 
+    @property
+    def cubes(self) -> list[Path]:
+        """The `.cube` files, each once, in order; empty where none were asked for."""
+        return [cube for cube in dict.fromkeys(shot.cube for shot in self.shots) if cube is not None]
+
     def shots_of(self, grade: int) -> list[int]:
         """The indices of the shots that have a grade of `grades`."""
         return [index for index, shot in enumerate(self.shots) if shot.takes == grade]

@@ -8,10 +8,12 @@ from typing import Any
 
 from lutgrade.applying import apply_to_file
 from lutgrade.errors import InputError
-from lutgrade.grading import grade, refuse_hdr
+from lutgrade.grading import grade_with, refuse_hdr
+from lutgrade.loading import Loaded, load
 from lutgrade.lut import Look, Lut, formats, load_looks, looks
 from lutgrade.models.retouch import RankedLook, Retoucher
 from lutgrade.models.text_embedding import ClipText, TextEmbedding
+from lutgrade.options import GradeOptions
 from lutgrade.outputs import Outputs
 from lutgrade.progress import Progress, silent
 from lutgrade.video import open_video
@@ -19,6 +21,7 @@ from lutgrade.weights import MissingWeights
 
 LIBRARY = "looks.yaml"  # in a user's folder of looks
 LUT_SUFFIXES = {suffix for suffix in formats.READABLE if suffix not in (".png", ".tif", ".tiff")}
+MAX_STRENGTH = 4
 LOOK_SIZE = 33  # nodes a side; the looks are smooth
 
 
@@ -83,10 +86,9 @@ def retouch(
     prompt: str,
     output: str | Path | None = None,
     *,
-    strength: float = 1.0,
     pick: int = 1,
     retoucher: Retoucher | None = None,
-    overwrite: bool = False,
+    progress: Progress = silent,
     **options: Any,
 ) -> Retouched:
     """Composes the look that fits a prompt best onto a graded clip, a still, a folder of frames or a LUT file.
@@ -97,65 +99,93 @@ def retouch(
         content: the clip, or a LUT file.
         prompt: such as "warm, deeper shadows, softer highlights".
         output: by default `<content>_retouched` beside the content.
-        strength: of the look; 0 changes nothing, above 1 goes further.
         pick: the place in the ranking of the look that is taken, 1 for the best.
         retoucher: ranks the looks; by default the library's.
-        overwrite: replace an output that exists; the content is never replaced.
-        options: of `write`.
+        progress: shows how far each step is.
+        options: of `prepare`.
 
     Raises:
         InputError: bad input, or a prompt of which no word is known; nothing has been written.
         LutgradeError: writing failed; nothing half-written is left.
     """
+    task = prepare(content, output, **options)
     chosen = choose((retoucher or Retoucher(library(), embedding())).rank(prompt), pick)
-    return write(content, chosen, output, strength=strength, overwrite=overwrite, **options)
+    return write(task, chosen, progress)
 
 
-def write(
+@dataclass(frozen=True)
+class Task:
+    """What a retouch reads and writes, checked before any look is chosen."""
+
+    content: Path | Lut  # a clip, or what a LUT file held
+    outputs: Outputs
+    strength: float
+    reference: Path | None
+    graded_by: Loaded | None  # where there is a reference
+    options: GradeOptions
+    overwrite: bool
+
+
+def prepare(
     content: str | Path,
-    chosen: RankedLook,
     output: str | Path | None = None,
     *,
     strength: float = 1.0,
     reference: str | Path | None = None,
     model: str | Path | None = None,
-    device: str = "cpu",
     overwrite: bool = False,
-    progress: Progress = silent,
     **options: Any,
-) -> Retouched:
-    """Composes a look onto a clip or a LUT file, as `retouch` does.
+) -> Task:
+    """Checks all that a retouch needs but for its look.
 
     Args:
+        content: a clip, a still, a folder of frames, or a LUT file.
+        output: by default `<content>_retouched` beside the content.
+        strength: of the look; 0 changes nothing, above 1 goes further.
         reference: grades the clip to this first; LUTs, contact sheet and report then lie beside the output, and hold
             both.
         model: what grades, as `lutgrade.grade` takes it.
-        device: where LUTs and models run.
-        progress: shows how far each step is.
-        options: further ones of `lutgrade.grade` with a reference, else of `lutgrade.applying.apply_to_file`.
+        overwrite: replace outputs that exist; the content is never replaced.
+        options: of `lutgrade.options.GradeOptions`; without a reference device, matrix and interpolation count.
 
     Raises:
-        InputError: as `retouch` says.
+        InputError: bad input.
     """
-    if not 0 <= strength <= 4:
-        raise InputError(f"strength is from 0 to 4, not {strength}")
+    if not 0 <= strength <= MAX_STRENGTH:
+        raise InputError(f"strength is from 0 to {MAX_STRENGTH}, not {strength}")
     if model is not None and reference is None:
         raise InputError("a model grades to a reference; give --reference as well")
+    settings = GradeOptions(**options)
     content = Path(content)
+    reference = None if reference is None else Path(reference)
     path = _beside(content) if output is None else Path(output)
-    lut = chosen.look.lut(LOOK_SIZE).blend(strength)
-    shared: dict[str, Any] = {"device": device, "overwrite": overwrite, "progress": progress, **options}
-    if content.suffix.lower() in LUT_SUFFIXES and not content.is_dir():
-        if reference is not None:
-            raise InputError(f"{content} is a LUT, which cannot be graded to a reference; give a clip")
-        _compose(content, lut, path, overwrite)
-    elif reference is None:
-        with open_video(content) as reader:
-            refuse_hdr(reader.info)
-        apply_to_file(content, lut, path, **shared)
+    outputs = Outputs.beside(content, path, extras=reference is not None)
+    source = _source(content, path, reference, settings)
+    outputs.check([content] if reference is None else [content, reference], overwrite=overwrite)
+    graded_by = None if reference is None else load(model, settings)
+    return Task(source, outputs, strength, reference, graded_by, settings, overwrite)
+
+
+def write(task: Task, chosen: RankedLook, progress: Progress = silent) -> Retouched:
+    """Composes a look onto what was prepared."""
+    lut = chosen.look.lut(LOOK_SIZE).blend(task.strength)
+    path, options = task.outputs.graded, task.options
+    if isinstance(task.content, Lut):
+        task.content.compose(lut).save(path)
+    elif task.reference is not None and task.graded_by is not None:
+        titled = replace(lut, title=f"{chosen.look.name} at {task.strength:g}")
+        grade_with(task.graded_by, task.content, task.reference, task.outputs, options, look=titled, progress=progress)
     else:
-        titled = replace(lut, title=f"{chosen.look.name} at {strength:g}")
-        grade(content, reference, Outputs.beside(content, path), model=model, look=titled, **shared)
+        apply_to_file(
+            task.content,
+            lut,
+            path,
+            interpolation=options.interpolation,
+            matrix=options.matrix,
+            device=options.device,
+            overwrite=task.overwrite,
+            progress=progress,
+        )
     return Retouched(path, chosen, lut)
 
 
@@ -164,6 +194,19 @@ def _beside(content: Path) -> Path:
     return content.with_name(f"{stem}_retouched{suffix}")
 
 
-def _compose(content: Path, look: Lut, output: Path, overwrite: bool) -> None:
-    Outputs(output).check([content], overwrite=overwrite)
-    Lut.load(content).compose(look).save(output)
+def _source(content: Path, output: Path, reference: Path | None, options: GradeOptions) -> Path | Lut:
+    """The content as a task holds it; a clip, and a reference, are opened to see that they can be."""
+    suffix = output.suffix.lower()
+    if content.suffix.lower() in LUT_SUFFIXES and not content.is_dir():
+        if reference is not None:
+            raise InputError(f"{content} is a LUT, which cannot be graded to a reference; give a clip")
+        if suffix not in formats.WRITABLE:
+            raise InputError(f"{content} is a LUT, and {output} is none: give an output such as .cube")
+        return Lut.load(content)
+    if suffix in LUT_SUFFIXES:
+        raise InputError(f"{content} is a clip, and {output} is a LUT: give an output of the clip's own kind")
+    for path, matrix in ((content, options.matrix), (reference, None)):
+        if path is not None:
+            with open_video(path, matrix=matrix) as reader:
+                refuse_hdr(reader.info)
+    return content

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from lutgrade import paths
 from lutgrade.checkpoints import build_model
-from lutgrade.errors import InputError, LutgradeError
-from lutgrade.evaluation.cache import Cache, digest, file_digest, source_digest
+from lutgrade.errors import InputError
+from lutgrade.evaluation.cache import Cache, Unkept, digest, file_digest, source_digest
 from lutgrade.models.keyframes import KeyframeSelector
 from lutgrade.video import Frame, open_video
 
@@ -124,7 +124,7 @@ def _features(path: Path, selector: KeyframeSelector, cache: Cache | None) -> Te
     if (known := cache.read_tensors("features", key)) is not None:
         return known[0]["features"]
     features = _encode(path, selector)
-    with contextlib.suppress(OSError, LutgradeError):  # no place to keep them: they are found anew the next time
+    with contextlib.suppress(Unkept):  # no place to keep them: they are found anew the next time
         cache.write_tensors("features", key, {"features": features}, {"file": path.name})
     return features
 

@@ -69,11 +69,14 @@ def test_options_name_clips(clips: list[str], tmp_path: Path) -> None:
     [
         (["--target", "median"], "no target 'median'"),
         (["--method", "magic"], "no model"),
+        (["--method", "mkl,"], "a method has no name"),
+        (["--device", "nowhere"], "device 'nowhere' cannot be used"),
+        (["--segment", "warm.mp4@90-91=keep"], "before its segment"),
         (["--strength", "7"], "strength is from 0"),
         (["--weight", "warm.mp4=x"], "a weight is"),
         (["--exclude", "nobody.mp4"], "no clip 'nobody.mp4'"),
         (["--segment", "warm.mp4"], "a segment is"),
-        (["--target", "hero=nobody"], "no hero 'nobody'"),
+        (["--target", "hero=nobody"], "no clip 'nobody'"),
     ],
 )
 def test_bad_options_are_one_line(
@@ -82,4 +85,4 @@ def test_bad_options_are_one_line(
     assert run(["match", *clips, "-o", str(tmp_path / "out"), *QUICK, *options]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert message in line
-    assert not list((tmp_path / "out").glob("*.mp4"))
+    assert not (tmp_path / "out").exists()

@@ -12,7 +12,7 @@ from lutgrade.consistency.fitting import finish, fit, with_look
 from lutgrade.consistency.harm import harm_of
 from lutgrade.consistency.profiles import Profile, profile_frames
 from lutgrade.consistency.skin import protect_skin, skin_mask
-from lutgrade.consistency.targets import Target, TargetSpec, build_target
+from lutgrade.consistency.targets import Member, Target, TargetSpec, build_target
 from lutgrade.lut import Lut, identity_table
 from lutgrade.lut.quality import SKIN
 
@@ -23,7 +23,7 @@ def profile(seed: int, change: float = 1.0) -> Profile:
 
 
 def target_of(found: Profile) -> Target:
-    return build_target(TargetSpec("first"), [("other", found, 1.0)])
+    return build_target(TargetSpec("first"), [Member("other", "other", found)])
 
 
 @pytest.mark.parametrize("method", ["reinhard", "histogram", "mkl", "unbalanced_mkl", "sliced_ot", "predictor_small"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from PIL import Image
 
 import lutgrade
 from clips import decode, packets, scene, write_clip
-from lutgrade.consistency import rendering
+from lutgrade.consistency import measuring, rendering
 from lutgrade.consistency.distance import Consistency, Pair
 from lutgrade.consistency.outputs import MatchOutputs
 from lutgrade.consistency.plan import Clip, Segment
@@ -87,10 +87,12 @@ def test_the_clip_that_is_the_target_is_copied(clips: list[Path], tmp_path: Path
     assert (tmp_path / "out" / "plain.mp4").read_bytes() == clips[0].read_bytes()
 
 
-@pytest.mark.parametrize("target", ["average", "brightest", "hero"])
-def test_identical_clips_stay_unchanged(tmp_path: Path, target: str) -> None:
+@pytest.mark.parametrize(
+    ("target", "method"), [("average", "mkl"), ("average", "auto"), ("brightest", "mkl"), ("hero", "mkl")]
+)
+def test_identical_clips_stay_unchanged(tmp_path: Path, target: str, method: str) -> None:
     same = [clip(tmp_path / name) for name in ("a.mp4", "b.mp4", "c.mp4")]
-    report = match(same, tmp_path / "out", target=target)
+    report = match(same, tmp_path / "out", target=target, method=method)
     assert all(matched.copied for matched in report.clips)
     assert report.after.worst.distribution == 0
     assert not list((tmp_path / "out").glob("*.cube"))
@@ -163,6 +165,57 @@ def test_a_broken_clip_does_not_stop_the_others(clips: list[Path], tmp_path: Pat
         match([bad], tmp_path / "other")
 
 
+@pytest.mark.parametrize("spoil", [lambda path: path.write_bytes(b"broken"), lambda path: clip(path, (0, 0, 0))])
+@pytest.mark.parametrize("target", ["first", "hero=plain", "hero=plain.mp4", "hero={path}"])
+def test_no_other_clip_takes_the_place_of_the_one_to_match(
+    clips: list[Path], tmp_path: Path, spoil: Callable[[Path], object], target: str
+) -> None:
+    spoil(clips[0])
+    with pytest.raises(InputError, match=r"plain\.mp4 is the (first clip|hero) and cannot be matched to: ") as refusal:
+        match(clips, tmp_path / "out", target=target.format(path=clips[0]))
+    assert "\n" not in str(refusal.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_target_may_fail_while_it_is_read(
+    clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = measuring.profile_clip
+
+    def breaks(store: Path, key: str, path: Path, *options: Any) -> None:
+        if path == clips[0]:
+            raise InputError(f"{path}: a packet is damaged")
+        real(store, key, path, *options)
+
+    monkeypatch.setattr(measuring, "profile_clip", breaks)
+    with pytest.raises(InputError, match=r"the first clip and cannot be matched to: a packet is damaged"):
+        match(clips, tmp_path / "out", target="first")
+    assert not (tmp_path / "out").exists()
+    assert match(clips, tmp_path / "out", target="hero=warm").exit_code == FAILED
+    alone = match([Clip(clips[0], group="x"), *clips[1:]], tmp_path / "other", target="first")
+    assert alone.exit_code == FAILED  # nobody was to match it
+
+
+def test_a_hero_that_may_be_several_or_is_excluded_is_refused(clips: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    again = clip(tmp_path / "more" / "plain.mp4", GRADES["warm"])
+    with pytest.raises(InputError, match=r"'plain\.mp4' may be any of"):
+        match([*clips, again], tmp_path / "out", target="hero=plain.mp4")
+    assert match([*clips, again], tmp_path / "out", target=f"hero={again}").clips[3].copied
+    with pytest.raises(InputError, match="both excluded and the hero"):
+        match([Clip(clips[0], exclude=True), *clips[1:]], tmp_path / "out", target="hero=plain")
+
+
+def test_a_hero_of_one_group_is_not_forced_on_another(clips: list[Path], tmp_path: Path) -> None:
+    other = clip(tmp_path / "other.mp4", (0.5, 0.6, 0.5), seed=5)
+    given = [Clip(clips[0], group="x"), Clip(clips[1], group="x")]
+    report = match([*given, Clip(other, group="y")], tmp_path / "out", target="hero=warm")
+    assert report.exit_code == OK
+    assert [matched.copied for matched in report.clips] == [False, True, True]
+    with pytest.raises(InputError, match=r"the hero warm\.mp4 is in another group than cool\.mp4, other\.mp4"):
+        match([*given, Clip(clips[2], group="y"), Clip(other, group="y")], tmp_path / "no", target="hero=warm")
+
+
 def test_a_black_clip_is_left_alone_and_moves_nothing(clips: list[Path], tmp_path: Path) -> None:
     black = clip(tmp_path / "black.mp4", (0, 0, 0))
     alone, beside = match(clips, tmp_path / "a"), match([*clips, black], tmp_path / "b")
@@ -227,6 +280,14 @@ def test_a_segment_has_a_target_of_its_own(clips: list[Path], tmp_path: Path) ->
     assert change[:11].min() > 6
     assert change[25:].min() > 6
     assert [unit.note != "" for unit in report.clips[1].units] == [False, True, False]
+    cool = match(
+        [clips[0], clips[2], Clip(kept, segments=(Segment(1.0, 2.0, TargetSpec.parse("hero=cool")),))],
+        tmp_path / "cool",
+        target="first",
+    )
+    assert [unit.target for unit in cool.clips[2].units] == ["first: plain.mp4", "hero: cool.mp4", "first: plain.mp4"]
+    assert "target hero: cool.mp4" in {pair.b for pair in cool.after.pairs}
+    assert cool.exit_code == OK
     dusk = Segment(1.0, 2.0, TargetSpec.parse("synthetic=30,5,-5,12,8,8"))
     other = match([clips[0], Clip(kept, segments=(dusk,))], tmp_path / "dusk", target="first")
     dark = decode(other.clips[1].output).mean(axis=(1, 2, 3))
@@ -337,7 +398,7 @@ def test_hdr_is_not_taken_for_sdr(clips: list[Path], tmp_path: Path) -> None:
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     for given in ([path, path], [*clips, path]):
-        with pytest.raises(InputError, match=r"hdr\.mkv is PQ.*lutgrade\.match_hdr") as refusal:
+        with pytest.raises(InputError, match=r"hdr\.mkv is PQ with other primaries than BT\.2020") as refusal:
             match(given, tmp_path / "out")
         assert "\n" not in str(refusal.value)
-    assert not list((tmp_path / "out").glob("*.mkv"))
+    assert not (tmp_path / "out").exists()

@@ -151,6 +151,17 @@ def test_what_cannot_be_joined_is_refused_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_sequence_of_somebody_else_is_found_before_any_work(
+    clips: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "match_sequence.mkv").write_bytes(b"mine")
+    assert run(["match", *map(str, clips), "-o", str(out), *QUICK, "--join", "cut"]) == 2
+    assert "match_sequence.mkv exists" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["match_sequence.mkv"]
+
+
 def hdr(path: Path, transfer: int, warmer: float) -> Path:
     picture = temperature(0.15 + 0.6 * pictures(3, 1, 48, 64)[0], warmer).clamp(0, 1)
     return make_hdr_clip(path, [hdr_codes(picture, transfer)] * 6, transfer)
@@ -160,13 +171,20 @@ def test_the_command_matches_and_joins_hdr(tmp_path: Path, capsys: pytest.Captur
     clips = [str(hdr(tmp_path / f"{name}.mkv", 16, warmer)) for name, warmer in (("a", 0.0), ("b", 1.0))]
     assert run(["match", *clips, "-o", str(tmp_path / "out"), "--join", "crossfade=0.08", "--print-ffmpeg"]) == 0
     printed = capsys.readouterr().out
-    assert "in PQ" in printed
+    assert "Delta E ITP" in printed
     assert "-color_trc 16" in printed
     frame = decoded(tmp_path / "out" / "match_sequence.mkv")[-1]
     assert (frame.format.name, frame.color_trc, frame.color_primaries) == ("yuv420p10le", 16, 9)
 
 
-@pytest.mark.parametrize(("other", "options", "message"), [(14, [], "is SDR"), (16, ["--per-shot"], "not for HDR")])
+@pytest.mark.parametrize(
+    ("other", "options", "message"),
+    [
+        (14, [], "is SDR"),
+        (16, ["--protect-skin", "0.5"], "made for SDR"),
+        (16, ["--join", "cut", "--effects", "vignette=0.4"], "effects are made for SDR"),
+    ],
+)
 def test_the_command_never_takes_hdr_for_sdr(
     tmp_path: Path, other: int, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

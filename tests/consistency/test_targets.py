@@ -23,7 +23,8 @@ def profile(seed: int, gain: float = 1.0, tint: tuple[float, float, float] = (1.
 
 
 def members() -> list[Member]:
-    return [("a", profile(1, 0.5), 1.0), ("b", profile(2, 1.0), 1.0), ("c", profile(3, 0.8, (1.0, 0.8, 0.6)), 1.0)]
+    profiles = {"a": profile(1, 0.5), "b": profile(2, 1.0), "c": profile(3, 0.8, (1.0, 0.8, 0.6))}
+    return [Member(name, name, found) for name, found in profiles.items()]
 
 
 def built(text: str, of: list[Member] | None = None) -> Target:
@@ -36,7 +37,7 @@ def lab_mean(target: Target) -> torch.Tensor:
 
 def test_the_average_lies_between_the_members_and_has_their_mean() -> None:
     clips = members()
-    means = torch.stack([p.mean for _, p, _ in clips])
+    means = torch.stack([member.profile.mean for member in clips])
     torch.testing.assert_close(lab_mean(built("average")), means.mean(0), atol=1.5, rtol=0)
 
 
@@ -49,16 +50,16 @@ def test_the_average_does_not_hang_on_order_or_doubling() -> None:
 
 
 def test_the_average_of_one_clip_is_its_colours() -> None:
-    one = [("a", profile(1), 1.0)]
+    one = [Member("a", "a", profile(1))]
     target = built("average", one)
-    difference = (target.colors.sort(dim=1).values - one[0][1].colors.sort(dim=1).values).abs()
+    difference = (target.colors.sort(dim=1).values - one[0].profile.colors.sort(dim=1).values).abs()
     assert float(difference.mean()) < 1 / 255
 
 
 def test_weights_pull_the_average() -> None:
     clips = members()
-    heavy = [(name, p, 100.0 if name == "b" else 1.0) for name, p, _ in clips]
-    torch.testing.assert_close(lab_mean(built("average", heavy)), clips[1][1].mean, atol=1.5, rtol=0)
+    heavy = [member._replace(weight=100.0 if member.name == "b" else 1.0) for member in clips]
+    torch.testing.assert_close(lab_mean(built("average", heavy)), clips[1].profile.mean, atol=1.5, rtol=0)
 
 
 def test_one_of_the_clips_is_kept() -> None:
@@ -66,7 +67,7 @@ def test_one_of_the_clips_is_kept() -> None:
     assert built("brightest").kept == "b"
     assert built("hero=c").kept == "c"
     clips = members()
-    best = max(clips, key=lambda member: hero_score(member[1]))[0]
+    best = max(clips, key=lambda member: hero_score(member.profile)).name
     assert built("hero").kept == best
     with pytest.raises(InputError, match="no hero 'z' among the clips a, b, c"):
         built("hero=z")

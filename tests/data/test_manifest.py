@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clips import scene, write_clip, write_photo
-from lutgrade.data import manifest
+from lutgrade.data import ClipFolder, PhotoFolder, manifest
 from lutgrade.data.manifest import Entry, Record, build, files_of, read_manifest, verify, write_manifest
 from lutgrade.errors import InputError
 
@@ -107,10 +107,16 @@ def test_files_are_found_by_split_and_role(tmp_path: Path, root: Path) -> None:
 
 def test_a_line_that_is_no_record_is_named(tmp_path: Path) -> None:
     path = tmp_path / "manifest.jsonl"
-    with pytest.raises(InputError, match=r"no manifest there; make it with scripts/prepare_data\.py"):
+    with pytest.raises(InputError, match=r"there is no .*: make it with python scripts/prepare_data\.py"):
         read_manifest(path)
     write_manifest(path, [Record("a", "train", "image", "a")])
     for line in ("{", '{"path": "b", "colour": 3}', '["b"]'):
         path.write_text(path.read_text().splitlines()[0] + "\n" + line + "\n")
         with pytest.raises(InputError, match="line 2"):
             read_manifest(path)
+
+
+@pytest.mark.parametrize("pictures", [PhotoFolder, ClipFolder])
+def test_pictures_of_a_manifest_that_is_not_there_say_how_to_make_it(tmp_path: Path, pictures: type) -> None:
+    with pytest.raises(InputError, match=r"make it with python scripts/prepare_data\.py davis --root <folder>"):
+        pictures(tmp_path / "davis/data/manifest.jsonl")

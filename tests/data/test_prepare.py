@@ -87,7 +87,7 @@ def test_bad_input_is_one_line_and_two(
 ) -> None:
     output = ["--output", str(tmp_path / "datasets")]
     cases = {
-        "no manifest there": ["davis", "--check"],
+        "make it with python scripts/prepare_data.py davis": ["davis", "--check"],
         "--root: give the folder": ["davis"],
         "no such folder": ["davis", "--root", str(tmp_path / "nowhere")],
         "looked for": ["coco", "--root", str(davis)],

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lutgrade.evaluation.cache import Cache, digest, file_digest, source_digest
+from lutgrade.evaluation.cache import Cache, Unkept, digest, file_digest, source_digest
 
 
 def test_a_digest_is_of_values_and_not_of_their_order_in_a_mapping() -> None:
@@ -53,3 +53,14 @@ def test_a_damaged_result_is_absent(tmp_path: Path, kind: str) -> None:
     (tmp_path / "x" / f"key.{kind}").write_bytes(b"{")
     assert (cache.read("x", "key") if kind == "json" else cache.read_tensors("x", "key")) is None
     assert cache.read("x", "other") is None
+
+
+def test_what_cannot_be_kept_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "x").touch()  # where the folder of the kind would be
+    cache = Cache(tmp_path)
+    for write in (
+        lambda: cache.write("x", "key", {"value": 1}),
+        lambda: cache.write_tensors("x", "key", {"a": torch.arange(3)}, {}),
+    ):
+        with pytest.raises(Unkept, match=r"cannot make the folder .*x: File exists"):
+            write()

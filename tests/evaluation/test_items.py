@@ -12,7 +12,7 @@ from PIL import Image
 from lutgrade.data.pairs import PairedProtocol
 from lutgrade.data.prepare import prepare
 from lutgrade.errors import InputError
-from lutgrade.evaluation.items import clips, graded_clips, packaged_pairs, paired, prepared, retouched
+from lutgrade.evaluation.items import clips, graded_clips, packaged_pairs, paired, retouched
 from lutgrade.lut import Lut
 
 
@@ -113,4 +113,4 @@ def test_retouched_photographs_have_a_reference_of_their_expert(tmp_path: Path) 
 
 def test_a_missing_manifest_says_how_to_make_it(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"make it with python scripts/prepare_data.py davis --root"):
-        prepared(tmp_path / "davis/data/manifest.jsonl")
+        retouched(tmp_path / "davis/data/manifest.jsonl")

@@ -113,6 +113,14 @@ def test_a_row_of_several_runs_is_their_mean(tmp_path: Path) -> None:
     assert "no such: not run: there is no configs/experiment/nlut_smal.yaml" in text
 
 
+def test_a_row_has_settings_of_its_own() -> None:
+    config = plain(composed("table=paired_mini", "output=none"))
+    rows = [{"name": "fine", "model": "mkl", "settings": {"size": 9}}, {"name": "mkl", "model": "mkl"}]
+    fine, plain_mkl = methods_of(rows, config, "cpu").found.values()
+    assert (fine.model.size, plain_mkl.model.size) == (9, 33)
+    assert fine.version != plain_mkl.version
+
+
 def test_a_run_without_a_seed_stands_in(tmp_path: Path) -> None:
     checkpoint(tmp_path / "ncst_small/best")
     config = plain(composed("table=paired_mini", f"paths.runs={tmp_path}", "output=none"))

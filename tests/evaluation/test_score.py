@@ -12,7 +12,7 @@ import torch
 
 from lutgrade import load_model
 from lutgrade.errors import InputError
-from lutgrade.evaluation.cache import Cache
+from lutgrade.evaluation.cache import Cache, Unkept
 from lutgrade.evaluation.items import Item, packaged_pairs
 from lutgrade.evaluation.methods import FolderMethod, ModelMethod, Prediction
 from lutgrade.evaluation.predict import Loaded, Predicted
@@ -168,3 +168,9 @@ def test_costs_are_of_the_method(items: list[Item], tmp_path: Path) -> None:
 def test_a_mean_leaves_out_what_is_not_defined() -> None:
     assert Score("m", "d", "i", "c", "x", [1.0, math.nan, 2.0]).mean == 1.5
     assert math.isnan(Score("m", "d", "i", "c", "x", [math.nan]).mean)
+
+
+def test_a_result_that_cannot_be_kept_ends_the_run(items: list[Item], tmp_path: Path) -> None:
+    (tmp_path / "scores").touch()  # where the folder of scores would be
+    with pytest.raises(Unkept, match="cannot make the folder"):
+        scored(items, Cache(tmp_path), method(), psnr=PSNR())

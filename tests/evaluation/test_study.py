@@ -155,11 +155,11 @@ def test_the_page_keeps_to_its_size(tmp_path: Path) -> None:
         build_study(questions, tmp_path, Settings(dummies=0, max_bytes=50_000))
 
 
-def walked(folder: Path, select: list[str], closes: int = -1) -> dict[str, Any]:
-    """What a participant does who selects some choices and ranks in the order shown."""
+def walked(folder: Path, select: list[str], closes: int = -1, *, forgets: bool = False) -> dict[str, Any]:
+    """What a participant does who selects some choices and ranks in the order shown, in a browser that may forget."""
     if shutil.which("node") is None:
         pytest.skip("node is not installed")
-    policy = json.dumps({"select": select, "closes": closes})
+    policy = json.dumps({"select": select, "closes": closes, "forgets": forgets})
     run = subprocess.run(
         ["node", str(WALK), str(folder / "study.html"), policy], capture_output=True, text=True, check=False
     )
@@ -189,19 +189,39 @@ def test_a_participant_gets_through_and_the_answers_are_taken(built: Path, tmp_p
     assert sorted(line["values"][0] for line in lines if line["metric"] == "intent") == [0.0, 3.5, 7.0]
 
 
-def test_the_order_is_by_the_participants_seed(built: Path) -> None:
+def test_a_browser_that_keeps_nothing_is_told_of(built: Path) -> None:
+    assert "it goes on where you were" in walked(built, [])["introduction"]
+    found = walked(built, [], forgets=True)
+    assert "leave it open until you are done" in found["introduction"]
+    assert len(found["saved"]["answers"]) == 4
+
+
+def evaluated(program: str) -> Any:
+    """What an expression gives in terms of `s`, the study without its page."""
     if shutil.which("node") is None:
         pytest.skip("node is not installed")
-    script = Path(sys.modules[build_study.__module__].__file__ or "").with_name("study.js")
-    program = (
-        f"const s = require({json.dumps(str(script))}); const items = [...'abcdefgh'];"
+    script = Path(sys.modules[build_study.__module__].__file__ or "").with_name("study_plan.js")
+    line = f"const s = require({json.dumps(str(script))}); console.log(JSON.stringify({program}))"
+    return json.loads(subprocess.run(["node", "-e", line], capture_output=True, text=True, check=True).stdout)
+
+
+def test_tiles_are_as_large_as_the_window_allows() -> None:
+    ten = evaluated("s.tiling(10, 16 / 9, 1334, 460, 36)")  # the paper's 8 methods and 2 dummies, on a laptop
+    assert ten == {"columns": 5, "tile": 257}
+    assert evaluated("s.tiling(1, 1.5, 1334, 460, 0)") == {"columns": 1, "tile": 690}
+    assert evaluated("s.tiling(8, 16 / 9, 360, 500, 36)") == {"columns": 1, "tile": 360}  # a telephone: scrolls
+    assert evaluated("s.tiling(4, 0.5, 1300, 400, 36)") == {"columns": 4, "tile": 316}  # upright, too small to be seen
+
+
+def test_the_order_is_by_the_participants_seed(built: Path) -> None:
+    all_and_counts = evaluated(
+        "(() => { const items = [...'abcdefgh'];"
         "const all = [7, 7, 8].map((seed) => s.shuffled(items, s.generator(seed)).join(''));"
         "const counts = {}; for (let i = 0; i < 8000; i++) {"
         " const first = s.shuffled(items, s.generator(i * 2654435761))[0]; counts[first] = (counts[first] || 0) + 1; }"
-        "console.log(JSON.stringify([all, counts]))"
+        "return [all, counts]; })()"
     )
-    run = subprocess.run(["node", "-e", program], capture_output=True, text=True, check=True)
-    (first, again, other), counts = json.loads(run.stdout)
+    (first, again, other), counts = all_and_counts
     assert first == again != other
     assert sorted(first) == sorted(other) == list("abcdefgh")
     assert all(900 < count < 1100 for count in counts.values())  # 1000 are expected, with a deviation of 30
@@ -292,6 +312,9 @@ def test_questions_come_from_the_rows_of_a_table(tmp_path: Path, monkeypatch: py
 def test_a_study_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="2 questions with dummies do not fit into 1"):
         build_study([question(0)], tmp_path, Settings(dummies=2))
+    longer = replace(question(0), outputs={"m0": lambda: clip(0), "m1": lambda: clip(0, frames=5)})
+    with pytest.raises(InputError, match="q0: m0 shows 4 frames of it and m1 5"):
+        build_study([longer], tmp_path, Settings(dummies=0))
     other = replace(question(1), outputs={"m0": lambda: clip(0), "x": lambda: clip(0)})
     with pytest.raises(InputError, match="q1 has outputs of"):
         build_study([question(0), other], tmp_path, Settings(dummies=0))

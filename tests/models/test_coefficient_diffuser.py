@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lutgrade.checkpoints import save_checkpoint
+from lutgrade.errors import InputError
 from lutgrade.lut import random_look
 from lutgrade.models.adacm import ColorNetwork
 from lutgrade.models.coefficient_diffuser import CoefficientDiffuser
@@ -90,6 +91,12 @@ def test_seeds_and_batches() -> None:
     assert not torch.equal(model(pictures(0), pictures(1), seed=5).table, first)
     alone = model(pictures(0)[1:], pictures(1)[1:], seed=4).table
     torch.testing.assert_close(alone[0], first[1], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{"samples": 0}, {"temperature": -1.0}, {"dropout": 1.5}])
+def test_sampling_that_cannot_be_is_refused(options: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=next(iter(options))):
+        small(**options)
 
 
 READERS = {

@@ -54,8 +54,9 @@ def test_untrained_it_keeps_most_of_the_guess_and_weighs_as_much_as_the_prior_do
     torch.manual_seed(0)
     module, (features, colors) = Correspondence(WIDTH, HEADS, PATCHES), scene()
     likeness = module.likeness(features, features)
-    low, _ = module(features, colors, torch.zeros_like(colors), colors, likeness, colors)
-    high, precision = module(features, colors, torch.ones_like(colors), colors, likeness, colors)
+    with torch.no_grad():
+        low, _ = module(features, colors, torch.zeros_like(colors), colors, likeness, colors)
+        high, precision = module(features, colors, torch.ones_like(colors), colors, likeness, colors)
     share = 2.718281828**2 / (2.718281828**2 + HEADS + 1)
     assert float((high - low).mean()) > 0.9 * share
     torch.testing.assert_close(precision.sum(1), torch.tensor([403.43]), rtol=1e-3, atol=0)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from lutgrade.errors import InputError
-from lutgrade.models.diffusion import Diffusion
+from lutgrade.models.diffusion import FIRST, LAST, Diffusion
+from lutgrade.torchvision_shim import prepare_torchvision
 
 ZERO = {"zero_terminal_snr": True, "spacing": "trailing"}
 SETTINGS: list[dict[str, Any]] = [
@@ -25,13 +26,32 @@ def diffusion(request: pytest.FixtureRequest) -> Diffusion:
     return Diffusion(**request.param)
 
 
+def scheduler(diffusion: Diffusion) -> Any:
+    """diffusers' own of the same process."""
+    prepare_torchvision()
+    from diffusers import DDIMScheduler
+
+    return DDIMScheduler(
+        num_train_timesteps=diffusion.steps,
+        beta_start=FIRST,
+        beta_end=LAST,
+        beta_schedule=diffusion.betas,
+        prediction_type=diffusion.prediction,
+        rescale_betas_zero_snr=diffusion.zero_terminal_snr,
+        timestep_spacing=diffusion.spacing,
+        steps_offset=1 if diffusion.spacing == "leading" else 0,
+        clip_sample=False,
+        set_alpha_to_one=True,
+    )
+
+
 def network(noisy: Tensor, timestep: Tensor) -> Tensor:
     return torch.sin(3 * noisy) + timestep / 1000
 
 
 @pytest.mark.parametrize("steps", [1, 7, 25])
 def test_ddim_is_diffusers(diffusion: Diffusion, steps: int) -> None:
-    theirs = diffusion.scheduler()
+    theirs = scheduler(diffusion)
     torch.testing.assert_close(diffusion.alphas_cumprod, theirs.alphas_cumprod, rtol=0, atol=1e-6)
     theirs.set_timesteps(steps)
     assert torch.equal(diffusion.timesteps(steps), theirs.timesteps)
@@ -69,7 +89,8 @@ def test_sampling_follows_a_gaussian_home() -> None:
         precision, seen = deviation**-2, alpha / (1 - alpha)
         return (precision * mean + alpha.sqrt() / (1 - alpha) * noisy) / (precision + seen)
 
-    drawn = diffusion.sample(exact, torch.randn(4000, 1, generator=torch.Generator().manual_seed(0)), 500)
+    noise = torch.randn(4000, 1, generator=torch.Generator().manual_seed(0))
+    *_, drawn = diffusion.trajectory(exact, noise, 500)
     assert abs(float(drawn.mean()) - mean) < 0.02
     assert abs(float(drawn.std()) - deviation) < 0.02
 
@@ -81,5 +102,12 @@ def test_what_cannot_work_is_refused() -> None:
         Diffusion(prediction="sample", zero_terminal_snr=True)
     with pytest.raises(InputError, match="betas is 'cosine'"):
         Diffusion(betas="cosine")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="from 1 to 1000 can be made"):
-        Diffusion().timesteps(0)
+
+
+@pytest.mark.parametrize(("spacing", "most"), [("leading", 999), ("trailing", 1000)])
+def test_the_schedule_can_be_sampled_as_finely_as_it_is(spacing: Any, most: int) -> None:
+    diffusion, noise = Diffusion(spacing=spacing), torch.zeros(1, 2)
+    assert len(list(diffusion.trajectory(network, noise, most))) == most
+    for steps in (-1, 0, most + 1):
+        with pytest.raises(InputError, match=f"{steps} steps of sampling; from 1 to {most} can be made"):
+            list(diffusion.trajectory(network, noise, steps))

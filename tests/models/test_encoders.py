@@ -10,7 +10,8 @@ from torch import nn
 
 from lutgrade.errors import InputError
 from lutgrade.models.adain import PairFeatures, adain, mean_std
-from lutgrade.models.encoders import MEAN, STD, SmallEncoder, VGGEncoder, to_square
+from lutgrade.models.encoders import IMAGENET_MEAN, IMAGENET_STD, SmallEncoder, VGGEncoder, to_square
+from lutgrade.weights import MissingWeights
 from models.learned import pictures, small_encoder
 
 
@@ -58,7 +59,7 @@ def test_torchvision_weights_give_torchvisions_features(tmp_path: Path) -> None:
     encoder = VGGEncoder(str(tmp_path / "vgg19.pth"))
     encoder.initialise()
     image = pictures(0, 1)
-    mean, std = (torch.tensor(v)[:, None, None] for v in (MEAN, STD))
+    mean, std = (torch.tensor(v)[:, None, None] for v in (IMAGENET_MEAN, IMAGENET_STD))
     torch.testing.assert_close(encoder(image)[-1], theirs((image - mean) / std), rtol=1e-4, atol=1e-5)
 
 
@@ -73,13 +74,13 @@ def test_the_normalised_vgg_is_recognised(tmp_path: Path) -> None:
     encoder = VGGEncoder(str(tmp_path / "vgg_normalised.pth"))
     encoder.initialise()
     image = pictures(0, 1)
-    mean, std = (torch.tensor(v)[:, None, None] for v in (MEAN, STD))
+    mean, std = (torch.tensor(v)[:, None, None] for v in (IMAGENET_MEAN, IMAGENET_STD))
     torch.testing.assert_close(encoder(image)[-1], theirs(first((image - mean) / std)), rtol=1e-4, atol=1e-5)
 
 
-def test_missing_weights_are_named_with_the_command(tmp_path: Path) -> None:
+def test_missing_weights_are_named_with_where_to_get_them(tmp_path: Path) -> None:
     encoder = VGGEncoder(str(tmp_path / "none.pth"))
-    with pytest.raises(InputError, match=r"none\.pth; download torchvision's with: python -c") as caught:
+    with pytest.raises(MissingWeights, match=r"no VGG-19 at .*none\.pth; get https.*vgg19") as caught:
         encoder.initialise()
     assert "\n" not in str(caught.value)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 
+from lutgrade.errors import InputError
 from lutgrade.models.kept import Kept
 
 
@@ -26,6 +28,18 @@ def test_only_what_is_new_is_made() -> None:
     kept(make, a[:1], b[:1])
     assert made == [2, 1, 4, 1]
     assert len(kept.results) == 4
+
+
+def test_one_colour_in_two_shapes_is_two_images() -> None:
+    kept = Kept(4)
+    for shape in ((2, 8), (4, 4)):
+        black = torch.zeros(1, 3, *shape)
+        assert kept(lambda image: {"same": image}, black)["same"].shape == black.shape
+
+
+def test_nothing_is_kept_of_what_is_trained() -> None:
+    with pytest.raises(InputError, match="cannot be kept while it is trained"):
+        Kept(1, frozen=False)
 
 
 def test_nothing_is_kept_unasked() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lutgrade.color.spaces import srgb_to_lab
 from lutgrade.errors import InputError
-from lutgrade.models.keyframes import KeyframeSelector, LabHistogram, LabHistogramSelector
+from lutgrade.models.keyframes import KeyframeSelector, LabHistogram, LabHistogramSelector, layouts
 
 
 def scene(seed: int, color: tuple[float, float, float], height: int = 20, width: int = 30) -> Tensor:
@@ -115,3 +115,15 @@ def test_bad_input_is_refused() -> None:
         LabHistogramSelector()(torch.rand(0, 3, 4, 4), torch.rand(1, 3, 4, 4))
     with pytest.raises(InputError, match="2 bins"):
         LabHistogram(bins=1)
+
+
+def test_layouts_see_through_a_grade_and_tell_views_apart() -> None:
+    import skimage.data
+
+    image = torch.from_numpy(skimage.data.astronaut()).permute(2, 0, 1)[None] / 255
+    graded = 0.8 * image**1.7 + 0.1
+    rows = layouts(torch.cat([image, graded, image.flip(-1)]))
+    assert rows.shape == (3, 576)
+    torch.testing.assert_close(rows.norm(dim=1), torch.ones(3))
+    assert rows[0] @ rows[1] > 0.99
+    assert rows[0] @ rows[2] < 0.8

@@ -21,7 +21,7 @@ from lutgrade.models.ldiffuser import LDiffuser, lut_unet
 from lutgrade.models.lut_image import to_image
 from lutgrade.objectives.lut_diffusion import LutDenoising
 from lutgrade.weights import MissingWeights
-from models.learned import graded_sample, pictures, train
+from models.learned import graded_sample, pictures, small_encoder, train
 
 WIDTH = 16
 UNET: dict[str, Any] = {
@@ -116,8 +116,14 @@ def test_stage_2_starts_from_the_extractor_of_stage_1(tmp_path: Path) -> None:
     with pytest.raises(MissingWeights, match="stage 2 starts from stage 1's extractor"):
         style(checkpoint=str(tmp_path)).initialise()
     wide = EXTRACTOR | {"block_out_channels": (8, 8)}
-    with pytest.raises(InputError, match="holds another GS-Extractor: Unexpected key"):
+    with pytest.raises(InputError, match="does not fit GSExtractor: Unexpected key"):
         StyleDifference(PixelCodec(16, grid=2), wide, checkpoint=str(tmp_path / "best")).initialise()
+    save_checkpoint(tmp_path / "other", small_encoder(), {"_target_": "lutgrade.models.encoders.SmallEncoder"})  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="other holds no GSExtractor"):
+        style(checkpoint=str(tmp_path / "other")).initialise()
+    (tmp_path / "best" / "model.safetensors").write_bytes(b"cut")
+    with pytest.raises(InputError, match=r"cannot read .*model\.safetensors"):
+        style(checkpoint=str(tmp_path / "best")).initialise()
 
 
 def test_latents_are_scaled_residuals_in_the_layout_of_the_image() -> None:

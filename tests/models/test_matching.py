@@ -15,7 +15,7 @@ from torch import Tensor
 from lutgrade.color.spaces import srgb_to_lab
 from lutgrade.errors import InputError
 from lutgrade.lut import Lut, identity_table
-from lutgrade.models.matching import MKL, HistogramMatching, Identity, Reinhard, linear_transport
+from lutgrade.models.matching import MKL, HistogramMatching, Identity, Reinhard, linear_transport, quantiles
 from lutgrade.models.pixels import MAX_PIXELS, moments, sample_pixels
 from lutgrade.models.sliced import SlicedOT
 from lutgrade.models.unbalanced import UnbalancedMKL, transported
@@ -117,6 +117,21 @@ def test_every_space_finds_a_known_grade(kind: Callable[..., Callable[[Tensor, T
 def test_an_unknown_space_is_named() -> None:
     with pytest.raises(InputError, match=r"'hsl'.*rgb, linear, lab, oklab"):
         MKL(space="hsl")(picture(0), picture(1))
+
+
+@pytest.mark.parametrize("count", [1, 3, 7, 20])
+def test_quantiles_are_hazens(count: int) -> None:
+    values = torch.rand(1, 3, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    wanted = np.quantile(values.numpy(), (np.arange(count) + 0.5) / count, axis=2, method="hazen")
+    np.testing.assert_allclose(quantiles(values, count).numpy(), np.moveaxis(wanted, 0, 2), atol=1e-12)
+
+
+def test_settings_that_cannot_work_are_refused() -> None:
+    with pytest.raises(InputError, match="between 2 quantiles at least, not 1"):
+        HistogramMatching(levels=1)
+    for options in ({"blur": 0.0}, {"reach": -1.0}):
+        with pytest.raises(InputError, match="a blur and a reach above 0"):
+            UnbalancedMKL(**options)
 
 
 @BY_NAME

@@ -13,10 +13,10 @@ from lutgrade.checkpoints import load_model
 from lutgrade.errors import InputError
 from lutgrade.lut import assess
 from lutgrade.models.early_vgg import EarlyVGG
-from lutgrade.models.encoders import IMAGENET_FILE, SmallEncoder, VGGEncoder
+from lutgrade.models.encoders import SmallEncoder, VGGEncoder
 from lutgrade.models.neural_style import NeuralStyle
 from lutgrade.objectives.gram import ColorStyle
-from lutgrade.weights import MissingWeights
+from lutgrade.weights import VGG19, MissingWeights
 from models.learned import graded_sample, pictures
 
 # The layers of torchvision's VGG-19 that are used.
@@ -39,7 +39,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         scale = (2 / (9 * inputs)) ** 0.5
         state[f"features.{index}.weight"] = scale * torch.randn(outputs, inputs, 3, 3, generator=generator)
         state[f"features.{index}.bias"] = torch.zeros(outputs)
-    path = tmp_path / "checkpoints" / IMAGENET_FILE
+    path = tmp_path / "checkpoints" / VGG19.file
     path.parent.mkdir()
     torch.save(state, path)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
@@ -87,7 +87,7 @@ def test_works_in_inference_mode_and_is_repeatable() -> None:
 def test_the_paper_preset_refuses_without_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     model = load_model("neural_style_paper")
-    with pytest.raises(MissingWeights, match=f"weights not found: get https.*{IMAGENET_FILE}") as caught:
+    with pytest.raises(MissingWeights, match=f"weights not found: get https.*{VGG19.file}") as caught:
         model(pictures(0, 1), pictures(1, 1))
     assert "\n" not in str(caught.value)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from lutgrade.lut import random_look
 from lutgrade.models.predictor import LutPredictor, histogram
+from lutgrade.models.unbalanced import UnbalancedMKL
 from lutgrade.objectives.supervised import Supervised
 from models.learned import graded_sample, pictures, train, warm, without_gradient
 
@@ -18,7 +20,18 @@ def tables() -> Tensor:
     return torch.stack([random_look(generator).lut(9).table for _ in range(40)])
 
 
-def predictor(tables: Tensor, **options: int) -> LutPredictor:
+def photographs() -> tuple[Tensor, Tensor]:
+    """Two of scikit-image's, `[1, 3, 200, 300]`."""
+    import skimage.data
+
+    images = (
+        torch.from_numpy(image).permute(2, 0, 1)[None] / 255
+        for image in (skimage.data.chelsea(), skimage.data.coffee())
+    )
+    return tuple(interpolate(image, (200, 300), mode="bilinear", antialias=True) for image in images)
+
+
+def predictor(tables: Tensor, **options: float) -> LutPredictor:
     torch.manual_seed(0)
     model = LutPredictor(**{"size": 9, "components": 24, "grid": 4, "width": 16, "layers": 1, "heads": 2} | options)
     assert model.basis.fit(tables) > 0.95
@@ -59,6 +72,43 @@ def test_a_gradient_reaches_every_parameter(tables: Tensor) -> None:
 def test_learns_one_batch(tables: Tensor) -> None:
     losses = train(predictor(tables), Supervised(), graded_sample(), steps=40, learning_rate=1e-2)
     assert losses[-1] < 0.35 * losses[0]
+
+
+def test_pixels_of_an_overlap_tell_more_than_patches(tables: Tensor) -> None:
+    """Of three pairs the first two show one scene; something covers a part of the second; the third is another's."""
+    patches, pixels = predictor(tables).eval(), predictor(tables, pixels=512).eval()
+    scene, other = photographs()
+    content, reference = scene.repeat(3, 1, 1, 1)[..., :200], warm(scene.repeat(3, 1, 1, 1))[..., 100:]
+    reference[1, :, :60, :60] = torch.tensor([0.0, 1.0, 0.0])[:, None, None]
+    reference[2] = warm(other[0])[..., 100:]
+    target = warm(content)
+    without, with_pixels = (
+        (model(content, reference)(content) - target).square().mean((1, 2, 3)) for model in (patches, pixels)
+    )
+    assert (with_pixels[:2] < 0.1 * without[:2]).all()
+    assert with_pixels[0] < 1e-3
+    torch.testing.assert_close(with_pixels[2], without[2], rtol=1e-3, atol=1e-6)
+
+
+def test_pixels_are_left_out_in_training(tables: Tensor) -> None:
+    scene, _ = photographs()
+    pair = scene[..., :200], warm(scene)[..., 100:]
+    patches, pixels = predictor(tables).train(), predictor(tables, pixels=512).train()
+    assert torch.equal(patches(*pair).table, pixels(*pair).table)
+
+
+def test_a_reference_in_which_nothing_is_found_is_followed(tables: Tensor) -> None:
+    scene, other = photographs()
+    content, reference = scene, warm(other)
+    plain, following = predictor(tables), predictor(tables, follow=0.5)
+    for model in (plain, following):
+        model.correspondence.weigh[-1].bias.data[-1] = -8.0  # no patch is trusted
+    matched = UnbalancedMKL(size=9)(content, reference).table
+    expected = plain.eval()(content, reference).table.lerp(matched, 0.5)
+    torch.testing.assert_close(following.eval()(content, reference).table, expected)
+    following.correspondence.weigh[-1].bias.data[-1] = 8.0
+    plain.correspondence.weigh[-1].bias.data[-1] = 8.0
+    assert torch.equal(following(content, reference).table, plain(content, reference).table)
 
 
 def test_half_precision_gives_nearly_the_same(tables: Tensor) -> None:

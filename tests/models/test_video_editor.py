@@ -86,7 +86,7 @@ def test_what_it_cannot_begin_from_is_refused(tmp_path: Path, checkpoint: str) -
     with pytest.raises(InputError, match="from 1 to 32 frames"):
         tiny_video_editor(window=40)
     wide = TINY | {"block_out_channels": (16, 16)}
-    with pytest.raises(InputError, match="holds another image editor: size mismatch"):
+    with pytest.raises(InputError, match="does not fit VideoEditor: "):
         VideoEditor(PixelCodec(16), Diffusion(), extractor=wide, unet=wide, checkpoint=checkpoint).initialise()
 
 

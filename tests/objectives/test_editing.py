@@ -12,6 +12,7 @@ from lutgrade.errors import InputError
 from lutgrade.models.diffusion import Diffusion
 from lutgrade.objectives.editing import Editing
 from models.learned import graded_sample, train, without_gradient
+from models.test_diffusion import scheduler
 from models.test_editor import tiny_editor
 
 
@@ -46,7 +47,7 @@ def test_the_loss_is_the_error_of_the_prediction() -> None:
         source, target, reference = (
             editor.codec.fit(images[:, 0]) for images in (sample.frames, sample.target, sample.reference)
         )
-        alpha = diffusion.scheduler().alphas_cumprod[timestep].view(2, 1, 1, 1)
+        alpha = scheduler(diffusion).alphas_cumprod[timestep].view(2, 1, 1, 1)
         noisy = alpha.sqrt() * (2 * target - 1) + (1 - alpha).sqrt() * noise
         wanted = noise
         if diffusion.prediction == "v_prediction":

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lutgrade.errors import InputError
 from lutgrade.lut import Lut, identity_table
+from lutgrade.models.encoders import SmallEncoder
+from lutgrade.objectives.gram import ColorStyle
 from lutgrade.objectives.losses import (
     content_distance,
     histogram_divergence,
@@ -17,7 +22,10 @@ from lutgrade.objectives.losses import (
     smoothness,
     soft_histogram,
     style_distance,
+    with_loss,
 )
+from lutgrade.objectives.style import Style
+from lutgrade.objectives.supervised import Supervised
 
 
 @pytest.mark.parametrize("size", [5, 17])
@@ -46,6 +54,19 @@ def test_a_soft_histogram_by_hand() -> None:
     image = torch.tensor([0.0, 0.25, 0.5, 1.0]).view(1, 1, 2, 2)
     expected = torch.tensor([1.5, 1.5, 1.0]) / 4  # bins at 0, 0.5 and 1; 0.25 is halved
     torch.testing.assert_close(soft_histogram(image, 3)[0, 0], expected)
+
+
+def test_parts_stand_beside_their_weighted_sum() -> None:
+    parts = {"a": torch.tensor(2.0), "b": torch.tensor(3.0)}
+    assert with_loss(parts, {"a": 0.5, "b": 2.0, "c": 7.0}) == {"loss": torch.tensor(7.0), **parts}
+    assert with_loss({}, {"c": 7.0}) == {"loss": torch.tensor(0.0)}
+
+
+@pytest.mark.parametrize("objective", [Supervised, partial(Style, SmallEncoder()), partial(ColorStyle, SmallEncoder())])
+def test_an_objective_without_a_weight_is_refused(objective: Callable[..., object]) -> None:
+    nothing = {"image": 0.0, "table": 0.0} if objective is Supervised else {"content": 0.0, "style": 0.0}
+    with pytest.raises(InputError, match="without a weight above 0"):
+        objective(**nothing)
 
 
 @settings(max_examples=30, deadline=None)

@@ -78,8 +78,13 @@ def test_the_features_do_not_learn() -> None:
 
 def test_missing_vgg_weights_are_named_on_the_first_batch(tmp_path: Path) -> None:
     objective = Style(VGGEncoder(str(tmp_path / "vgg19.pth")))
-    with pytest.raises(InputError, match=r"no VGG-19 weights at .*vgg19\.pth"):
+    with pytest.raises(InputError, match=r"no VGG-19 at .*vgg19\.pth"):
         objective(Identity(), graded_sample())
+
+
+def test_features_that_do_not_count_are_not_looked_at(tmp_path: Path) -> None:
+    objective = Style(VGGEncoder(str(tmp_path / "vgg19.pth")), content=0.0, style=0.0, histogram=1.0)
+    assert set(objective(Identity(), graded_sample())) == {"loss", "histogram"}
 
 
 def test_a_model_without_a_lut_is_refused() -> None:

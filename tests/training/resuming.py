@@ -44,11 +44,10 @@ class Killing(PhotoPairs):
 def run(folder: Path, train: PhotoPairs, *, resume: bool = False, workers: int = 0, **changes: Any) -> Path:
     """The same run each time: 12 steps of two micro-batches over 10 samples, saved and validated every fifth."""
     torch.manual_seed(7)
-    settings: dict[str, Any] = {"validate_every": 5, "save_every": 5} | changes
+    settings: dict[str, Any] = {"micro_batch": 2, "validate_every": 5, "save_every": 5} | changes
     trainer = Trainer(
         steps=STEPS,
         batch_size=4,
-        micro_batch=2,
         ema=0.9,
         schedule=Schedule(warmup=2),
         log_every=1,

@@ -14,8 +14,9 @@ from omegaconf import OmegaConf
 
 from lutgrade import load_model, paths
 from lutgrade.errors import InputError, LutgradeError
+from lutgrade.process import one_line
 from lutgrade.training import read_log
-from lutgrade.training.launch import explain, one_line, train
+from lutgrade.training.launch import explain, train
 from lutgrade.training.run import Run
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "train.py"
@@ -93,6 +94,7 @@ def test_an_unknown_name_offers_the_nearest(override: str, message: str) -> None
         ("trainer.steps=many", "trainer.steps is many"),
         ("model.size=???", "no value for model.size"),
         ("model._target_=lutgrade.models.nlut.Nothing", "Nothing"),
+        ("optimizer.lr=-1", "the optimizer cannot be made: Invalid learning rate: -1"),
     ],
 )
 def test_what_cannot_be_trained_is_one_line(tmp_path: Path, override: str, message: str) -> None:

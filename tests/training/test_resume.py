@@ -98,6 +98,13 @@ def test_stopped_at_any_step(tmp_path: Path, whole: Path, step: int) -> None:
     assert_same(tmp_path, whole)
 
 
+def test_the_micro_batch_is_that_of_the_run_as_it_was_begun(tmp_path: Path, whole: Path) -> None:
+    with pytest.raises(_Stop):
+        run(tmp_path, Stopping(2 * 7))
+    run(tmp_path, PhotoPairs(10), resume=True, micro_batch=None)  # alone, the share of a process would be 4
+    assert_same(tmp_path, whole)
+
+
 def test_other_loading_is_the_same_run(tmp_path: Path, whole: Path) -> None:
     run(tmp_path, PhotoPairs(10), workers=2)
     assert numbers(tmp_path) == numbers(whole)

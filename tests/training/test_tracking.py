@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lutgrade.errors import LutgradeError
 from lutgrade.training.tracking import LOG, Tracking, environment, read_log
 
 
@@ -47,6 +48,14 @@ def test_a_new_run_begins_a_new_log(tmp_path: Path) -> None:
     with tracking(tmp_path):
         pass
     assert read_log(tmp_path) == []
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    with tracking(tmp_path) as track:
+        (tmp_path / LOG).unlink()
+        (tmp_path / LOG).symlink_to("/dev/full")
+        with pytest.raises(LutgradeError, match=r"cannot write .*log\.jsonl: No space left on device"):
+            track.log("train", 1, {"loss": 1})
 
 
 def test_other_processes_say_nothing(tmp_path: Path) -> None:

@@ -118,11 +118,12 @@ def read_amounts(settings: list[str]) -> dict[str, float]:
 def show(result: GradeResult) -> None:
     """Prints where everything is, what the parameters were, and where the time went."""
     typer.echo(f"graded  {result.outputs.graded}")
-    cubes = [cube for cube in dict.fromkeys(shot.cube for shot in result.shots) if cube]
-    for cube in cubes[:3]:
+    for cube in result.cubes[:3]:
         typer.echo(f"cube    {cube}")
-    if len(cubes) > 3:
-        typer.echo(f"        and {len(cubes) - 3} more, {len(cubes)} in all for {len(result.shots)} shots")
+    if len(result.cubes) > 3:
+        typer.echo(
+            f"        and {len(result.cubes) - 3} more, {len(result.cubes)} in all for {len(result.shots)} shots"
+        )
     if result.outputs.sheet:
         typer.echo(f"sheet   {result.outputs.sheet}")
     if result.outputs.report:

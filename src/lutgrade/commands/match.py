@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -45,7 +45,9 @@ def match(
     max_strength: Annotated[
         float | None, typer.Option(help="How far strength is raised where the threshold is missed. [1.5]")
     ] = None,
-    threshold: Annotated[float, typer.Option(help="CIEDE2000 between mean colours that counts as matched.")] = 3.0,
+    threshold: Annotated[
+        float, typer.Option(help="CIEDE2000 (of HDR, Delta E ITP) that mean colours may differ by.")
+    ] = 3.0,
     protect_skin: Annotated[float, typer.Option(help="How much of its hue and chroma skin keeps, 0 to 1.")] = 0.0,
     groups: Annotated[
         Groups,
@@ -62,7 +64,7 @@ def match(
     ] = None,
     per_shot: Annotated[bool, typer.Option("--per-shot/--whole", help="One LUT per shot, or one per clip.")] = False,
     every: Annotated[float, typer.Option(help="Seconds between the frames that are looked at.")] = 1.0,
-    size: Annotated[int, typer.Option(help="Nodes a side of the LUTs.")] = 33,
+    size: Annotated[int | None, typer.Option(help="Nodes a side of the LUTs. [33, of HDR 65]")] = None,
     interpolation: Annotated[Interpolation, typer.Option(help="How the LUTs are read.")] = Interpolation.tetrahedral,
     matrix: Annotated[
         Matrix | None, typer.Option(help="The YUV matrix of all clips, instead of what they say.")
@@ -87,38 +89,15 @@ def match(
     Exits with 0 where all pairs are below the threshold, 3 where not (the outputs are kept), 1 where a clip failed
     (the others are done), 2 for bad input. A second call does only what is not done yet.
     """
-    from lutgrade.commands.match_hdr import are_hdr, match_hdr_clips, show_hdr
     from lutgrade.commands.sequence import read_joining, write_sequence
     from lutgrade.consistency.pipeline import match as run
     from lutgrade.progress import bar
 
-    joining = read_joining(clips, join, effects, interpolation=interpolation.value, matrix=matrix and matrix.value)
-    after = {"join": join is not None, "print_ffmpeg": print_ffmpeg, "overwrite": overwrite}
-    if are_hdr(clips):
-        sdr_only = {
-            "--group": group, "--weight": weight, "--exclude": exclude, "--segment": segment, "--per-shot": per_shot,
-            "--groups": groups is not Groups.none, "--protect-skin": protect_skin, "--max-strength": max_strength,
-            "--effects": effects, "--matrix": matrix,
-        }  # fmt: skip
-        hdr = match_hdr_clips(
-            clips,
-            output_dir,
-            method,
-            {name: bool(value) for name, value in sdr_only.items()},
-            target=target,
-            strength=strength,
-            threshold=threshold,
-            every=every,
-            size=max(size, 65),
-            interpolation=interpolation.value,
-            overwrite=overwrite,
-            progress=bar,
-        )
-        show_hdr(hdr)
-        write_sequence(hdr, clips, joining, **after)
-        return hdr.exit_code
+    given = _clips(clips, group or [], weight or [], exclude or [], segment or [])
+    reading, yuv = interpolation.value, matrix and matrix.value
+    joining = read_joining(clips, output_dir, join, effects, interpolation=reading, matrix=yuv, overwrite=overwrite)
     report = run(
-        _clips(clips, group or [], weight or [], exclude or [], segment or []),
+        given,
         output_dir,
         target=target,
         overwrite=overwrite,
@@ -132,14 +111,14 @@ def match(
         per_shot=per_shot,
         every=every,
         size=size,
-        interpolation=interpolation.value,
-        matrix=matrix and matrix.value,
         device=device,
         workers=workers,
         memory=memory,
+        interpolation=reading,
+        matrix=yuv,
     )
     show(report)
-    write_sequence(report, clips, joining, **after)
+    write_sequence(report, clips, joining, join=join is not None, print_ffmpeg=print_ffmpeg, overwrite=overwrite)
     return report.exit_code
 
 
@@ -149,19 +128,20 @@ def show(report: MatchReport) -> None:
         typer.echo(f"{'copied ' if clip.copied else 'graded '} {clip.output}")
     for label, path in (("sheet", report.sheet), ("report", report.html)):
         typer.echo(f"{label:7} {path}")
-    before, after = report.before.worst, report.after.worst
+    before, after, unit = report.before.worst, report.after.worst, report.encoding.unit
     if before and after:
         typer.echo(
-            f"before  CIEDE2000 {before.mean:.2f} between {before.a} and {before.b}, {report.before.mean:.2f} in all"
+            f"before  {unit} {before.mean:.2f} between {before.a} and {before.b}, {report.before.mean:.2f} in all"
         )
         verdict = "below" if report.passed else "not below"
         typer.echo(
-            f"after   CIEDE2000 {after.mean:.2f} between {after.a} and {after.b}, {report.after.mean:.2f} in all, "
+            f"after   {unit} {after.mean:.2f} between {after.a} and {after.b}, {report.after.mean:.2f} in all, "
             f"{verdict} {report.threshold:g}, by {report.method} at strength {report.strength:g}"
         )
     steps = ", ".join(f"{step} {value:.2f}" for step, value in report.seconds.items() if step not in ("total", "cpu"))
     typer.echo(f"time    {report.seconds['total']:.2f} s, {report.seconds['cpu']:.2f} s of CPU ({steps})")
-    for note in report.notes:
+    notes = [*report.notes, *(f"{clip.name}: {note}" for clip in report.clips for note in clip.notes)]
+    for note in notes:
         typer.echo(f"note    {note}", err=True)
     for name, reason in report.failed.items():
         typer.echo(f"failed  {name}: {reason}", err=True)
@@ -171,33 +151,27 @@ def _clips(
     paths: list[Path], groups: list[str], weights: list[str], excluded: list[str], segments: list[str]
 ) -> list[Clip]:
     """The clips with what was said of each by path or name."""
+    from lutgrade.consistency.naming import clip_named
     from lutgrade.consistency.plan import Clip, parse_segment
 
     clips = [Clip(path) for path in paths]
+
+    def change(name: str, **fields: Any) -> None:
+        index = clip_named(name, paths)
+        clips[index] = replace(clips[index], **fields)
+
     for number, names in enumerate(groups, start=1):
         for name in names.split(","):
-            for index in _named(name, paths):
-                clips[index] = replace(clips[index], group=f"group {number}")
+            change(name, group=f"group {number}")
     for text in weights:
         name, _, value = text.rpartition("=")
-        for index in _named(name, paths):
-            clips[index] = replace(clips[index], weight=_number(value, text))
+        change(name, weight=_number(value, text))
     for name in excluded:
-        for index in _named(name, paths):
-            clips[index] = replace(clips[index], exclude=True)
+        change(name, exclude=True)
     for text in segments:
         name, segment = parse_segment(text)
-        for index in _named(name, paths):
-            clips[index] = replace(clips[index], segments=(*clips[index].segments, segment))
+        change(name, segments=(*clips[clip_named(name, paths)].segments, segment))
     return clips
-
-
-def _named(name: str, paths: list[Path]) -> list[int]:
-    """The clips that a path, a file name or a stem means."""
-    found = [i for i, path in enumerate(paths) if name in (str(path), path.name, path.stem)]
-    if not found:
-        raise InputError(f"no clip '{name}' among {', '.join(path.name for path in paths)}")
-    return found
 
 
 def _number(value: str, text: str) -> float:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lutgrade.errors import InputError
+
 if TYPE_CHECKING:
     from lutgrade.models.retouch import RankedLook
 
@@ -36,28 +38,29 @@ def retouch(
     """
     from lutgrade.models.retouch import Retoucher
     from lutgrade.progress import bar
-    from lutgrade.retouching import choose, embedding, library, write
+    from lutgrade.retouching import choose, embedding, library, prepare, write
 
     if not content.exists():
-        raise typer.BadParameter(f"{content}: no such file or folder")
+        raise InputError(f"{content}: no such file or folder")
+    task = None
+    if not only_list:
+        task = prepare(
+            content,
+            output,
+            strength=strength,
+            reference=reference,
+            model=model,
+            device=device,
+            overwrite=overwrite,
+        )
     retoucher = Retoucher(library(looks), embedding(clip, device=device))
     ranking = retoucher.rank(prompt)
     chosen = choose(ranking, pick)
     typer.echo(f"ranked by {retoucher.embedding.name}", err=True)
     show(ranking[:top])
-    if only_list:
+    if task is None:
         return
-    written = write(
-        content,
-        chosen,
-        output,
-        strength=strength,
-        reference=reference,
-        model=model,
-        device=device,
-        overwrite=overwrite,
-        progress=bar,
-    )
+    written = write(task, chosen, bar)
     typer.echo(f"look    {chosen.look.name} at {strength:g}")
     typer.echo(f"wrote   {written.path}")
 

@@ -11,13 +11,19 @@ import typer
 from lutgrade.errors import InputError
 
 if TYPE_CHECKING:
-    from lutgrade.consistency.hdr_pipeline import HdrMatchReport
     from lutgrade.consistency.results import MatchReport
     from lutgrade.consistency.sequence import Joining
 
 
 def read_joining(
-    clips: Sequence[Path], join: str | None, effects: str | None, *, interpolation: str, matrix: str | None
+    clips: Sequence[Path],
+    output_dir: Path | None,
+    join: str | None,
+    effects: str | None,
+    *,
+    interpolation: str,
+    matrix: str | None,
+    overwrite: bool,
 ) -> Joining:
     """The options of the sequence, checked against the clips before any work is done."""
     from lutgrade.consistency.sequence import Joining
@@ -28,12 +34,12 @@ def read_joining(
     crossfade = 0.0 if join is None else Joining.parse(join)
     joining = Joining(crossfade, parse_effects(effects or ""), interpolation, matrix)
     if join is not None:
-        joining.check(clips)
+        joining.check(clips, output_dir, overwrite=overwrite)
     return joining
 
 
 def write_sequence(
-    report: MatchReport | HdrMatchReport,
+    report: MatchReport,
     clips: Sequence[Path],
     joining: Joining,
     *,

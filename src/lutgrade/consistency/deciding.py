@@ -10,9 +10,11 @@ from typing import Any
 from lutgrade.consistency.groups import cluster
 from lutgrade.consistency.plan import MatchOptions, Unit
 from lutgrade.consistency.store import Store, identity, key_of
-from lutgrade.consistency.targets import TargetSpec, build_target
+from lutgrade.consistency.targets import Member, TargetSpec, build_target
 from lutgrade.consistency.tries import Bucket, search
+from lutgrade.errors import InputError
 from lutgrade.lut import Lut
+from lutgrade.protocols import LutModel
 
 UNGROUPED = "all"
 
@@ -61,44 +63,67 @@ def buckets_of(units: Sequence[Unit], options: MatchOptions) -> list[Bucket]:
             assert unit.group is not None
             assert unit.target is not None
             members.setdefault((unit.group, unit.target), []).append(unit)
-    return [
-        Bucket(
-            group,
-            tuple(of_group),
-            build_target(spec, [(unit.name, unit.profile, unit.weight) for unit in of_group], options.matrix),
-        )
-        for (group, spec), of_group in members.items()
-    ]
+    return [_bucket(group, spec, own, units, options) for (group, spec), own in members.items()]
+
+
+def _bucket(group: str, spec: TargetSpec, own: Sequence[Unit], units: Sequence[Unit], options: MatchOptions) -> Bucket:
+    """Units of a group that share a target; a span's own target may be made of units beside them."""
+    others = [unit for unit in units if not unit.profile.is_black and unit not in own]
+    if spec == options.target:
+        sources = list(own)
+        if spec.kind == "hero" and spec.value and all(unit.clip_name != spec.value for unit in own):
+            if len(own) > 1:
+                names = ", ".join(unit.name for unit in own)
+                raise InputError(
+                    f"the hero {spec.value} is in another group than {names}; --target hero takes one of each group"
+                )
+            spec = TargetSpec("first")  # alone in its group: there is nothing to match it with
+    elif spec.kind == "hero" and spec.value:
+        sources = [unit for unit in others if unit.clip_name == spec.value] or list(own)
+    else:
+        sources = [u for u in others if u.group == group and u.target == options.target] or list(own)
+    of_sources = [Member(unit.name, unit.clip_name, unit.profile, unit.weight) for unit in sources]
+    target = build_target(spec, of_sources, options.matrix)
+    if not any(unit is source for unit in own for source in sources):
+        target = replace(target, outside=True)
+    return Bucket(group, tuple(own), target)
 
 
 def decide(
-    store: Store, units: Sequence[Unit], keys: Sequence[str], options: MatchOptions, count: int = 1
-) -> tuple[list[Bucket], Decision]:
-    """The buckets and the LUTs; from the store where the same was decided before.
+    store: Store,
+    units: Sequence[Unit],
+    buckets: Sequence[Bucket],
+    keys: Sequence[str],
+    options: MatchOptions,
+    models: Mapping[str, LutModel],
+    count: int = 1,
+) -> Decision:
+    """The LUTs; from the store where the same was decided before.
 
     Args:
         store: of the match.
         units: with their groups.
+        buckets: of those.
         keys: what identifies the colours of the clips.
         options: of the match.
+        models: of the methods.
         count: of the candidates, where there are so many.
     """
-    buckets = buckets_of(units, options)
     settings = {k: v for k, v in asdict(options).items() if k not in ("workers", "memory", "interpolation")}
-    read = [file for bucket in buckets for file in bucket.units[0].target.files]  # type: ignore[union-attr]
+    read = [file for unit in units if unit.target is not None for file in unit.target.files]
     read += [folder for name in options.methods if (folder := Path(name)).is_dir()]  # checkpoints
     files = [identity(file) for file in read]
-    named = [(u.name, u.span, str(u.target), u.weight, u.group) for u in units]
+    named = [(u.name, u.span, str(u.target), u.weight, u.group, u.profile.encoding.name) for u in units]
     key = key_of("decision", list(keys), named, settings, files, count)
     decision = _read(store, key)
     if decision is None:
-        tries = search(buckets, options, count)
+        tries = search(buckets, options, models, count)
         decision = Decision(
             tuple(Candidate(t.method, t.strength, t.luts) for t in tries[:count]),
             tuple(t.as_dict(options.threshold) for t in tries),
         )
         _write(store, key, decision)
-    return buckets, decision
+    return decision
 
 
 def _read(store: Store, key: str) -> Decision | None:

@@ -1,4 +1,7 @@
-"""How far clips lie apart in colour: CIEDE2000 between their means and between their distributions."""
+"""How far clips lie apart in colour, between their means and between their distributions.
+
+In the unit of their encoding: CIEDE2000 for SDR, Delta E ITP for HDR.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,18 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from lutgrade.color.difference import ciede2000
-from lutgrade.color.spaces import srgb_to_lab
+from lutgrade.consistency.encoding import SDR, Encoding
 
 DEPTH = 7  # halvings: 128 cells stand for a distribution
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two clips by name, and how far they lie apart in CIEDE2000."""
+    """Two clips by name, and how far they lie apart."""
 
     a: str
     b: str
-    mean: float  # between their mean Lab colours
+    mean: float  # between their mean colours
     distribution: float  # mean over colours coupled by optimal transport
 
     def as_dict(self) -> dict[str, object]:
@@ -64,40 +66,41 @@ class Consistency:
 
 @dataclass(frozen=True, eq=False)
 class Signature:
-    """What distances are measured on: a mean Lab colour `[3]`, and `[2 ** DEPTH, 3]` Lab colours of equal weight."""
+    """What distances are measured on: a mean `[3]`, and `[2 ** DEPTH, 3]` colours of equal weight, measured."""
 
     mean: Tensor
     cells: Tensor
+    encoding: Encoding = SDR
 
 
-def signature(colors: Tensor) -> Signature:
-    """The signature of colours `[3, N]`, sRGB-encoded in [0, 1], with N a multiple of 128."""
-    lab = srgb_to_lab(colors[:, None].double())[:, 0]  # [3, N]
-    return Signature(lab.mean(1), equal_cells(lab.T, DEPTH))
+def signature(colors: Tensor, encoding: Encoding = SDR) -> Signature:
+    """The signature of code values `[3, N]` in [0, 1], with N a multiple of 128."""
+    measured = encoding.measured(colors.double())  # [3, N]
+    return Signature(measured.mean(1), equal_cells(measured.T, DEPTH), encoding)
 
 
-def mean_difference(a: Tensor, b: Tensor) -> float:
-    """CIEDE2000 of two Lab colours `[3]`."""
-    return float(ciede2000(a[:, None, None], b[:, None, None]))
+def mean_difference(first: Signature, second: Signature) -> float:
+    """Between the mean colours of two clips."""
+    return float(first.encoding.difference(first.mean[:, None, None], second.mean[:, None, None]))
 
 
-def distribution_difference(a: Tensor, b: Tensor) -> float:
-    """Mean CIEDE2000 of Lab colours `[K, 3]` each, coupled one to one by exact optimal transport.
+def distribution_difference(first: Signature, second: Signature) -> float:
+    """The mean difference of the cells of two clips, coupled one to one by exact optimal transport.
 
-    The coupling has the least mean squared Lab distance. It bounds what a viewer can find different between two
-    clips of one content, and does not reach 0 between clips of unlike content.
+    The coupling has the least mean squared distance on the axes. It bounds what a viewer can find different between
+    two clips of one content, and does not reach 0 between clips of unlike content.
     """
     from scipy.optimize import linear_sum_assignment
 
-    _, columns = linear_sum_assignment(torch.cdist(a, b).square().numpy())
-    return float(ciede2000(a.T[:, None], b[columns].T[:, None]).mean())
+    _, columns = linear_sum_assignment(torch.cdist(first.cells, second.cells).square().numpy())
+    return float(first.encoding.difference(first.cells.T[:, None], second.cells[columns].T[:, None]).mean())
 
 
 def compare(named: Sequence[tuple[str, Signature]]) -> Consistency:
     """Every pair of some clips."""
     return Consistency(
         tuple(
-            Pair(a, b, mean_difference(x.mean, y.mean), distribution_difference(x.cells, y.cells))
+            Pair(a, b, mean_difference(x, y), distribution_difference(x, y))
             for (a, x), (b, y) in combinations(named, 2)
         )
     )

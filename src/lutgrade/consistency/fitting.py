@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
+from lutgrade.checkpoints import load_model
+from lutgrade.consistency.encoding import Encoding
 from lutgrade.consistency.profiles import Profile
 from lutgrade.consistency.skin import protect_skin
 from lutgrade.consistency.targets import Target
+from lutgrade.errors import InputError
 from lutgrade.lut import Lut
 from lutgrade.models.keyframes import LabHistogramSelector
 from lutgrade.models.matching import MKL, HistogramMatching, Identity, Reinhard
@@ -18,6 +24,29 @@ from lutgrade.protocols import LutModel
 # These see a picture as a set of colours, so that the frames of a clip can be given to them as one picture.
 OF_COLORS = (Identity, Reinhard, HistogramMatching, MKL, SlicedOT, UnbalancedMKL)
 PICTURES = 4  # frames that a model which looks at pictures is given, one by one
+
+
+def load_models(names: Sequence[str], encoding: Encoding, size: int, device: str) -> dict[str, LutModel]:
+    """The models of those names, made for clips of an encoding and LUTs of `size` nodes a side.
+
+    Raises:
+        InputError: there is no such model, or it looks at pictures and the clips are HDR.
+        MissingWeights: it has weights and they are not on this machine.
+    """
+    return {name: _suited(name, load_model(name, device=device), encoding, size) for name in names}
+
+
+def _suited(name: str, model: LutModel, encoding: Encoding, size: int) -> LutModel:
+    if isinstance(model, Reinhard | HistogramMatching | MKL | UnbalancedMKL):
+        return replace(model, size=size, space=encoding.space or model.space)
+    if isinstance(model, SlicedOT | Identity):
+        return replace(model, size=size)
+    if encoding.is_hdr:
+        raise InputError(
+            f"the model {name} looks at SDR pictures, and the clips are {encoding.name}; "
+            "auto, unbalanced_mkl, mkl, reinhard, histogram and sliced_ot match them"
+        )
+    return model
 
 
 def fit(model: LutModel, profile: Profile, target: Target, size: int, device: str = "cpu") -> Lut:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from lutgrade.color.spaces import lab_to_srgb, srgb_to_lab
+from lutgrade.color.spaces import lab_to_srgb
 from lutgrade.consistency.profiles import Profile
 from lutgrade.models.keyframes import LabHistogram
 from lutgrade.models.matching import linear_transport
@@ -17,7 +17,7 @@ from lutgrade.weights import MissingWeights
 # Distances at which average linkage stops. Pieces of one clip under five strong grades come to 0.12 by Lab;
 # unlike clips start at 0.2.
 LAB_DISTANCE, CLIP_DISTANCE = 0.16, 0.2
-FREE_LIGHT, PER_LIGHT = 12.0, 0.01  # L between means that a grade may well make, and what each L beyond adds
+FREE_LIGHT, PER_LIGHT = 12.0, 0.01  # lightness between means that a grade may well make, and what each L beyond adds
 FRAMES = 6  # of a clip that are encoded
 BINS = 12
 COMMON_DEVIATION = (20.0, 8.0, 8.0)  # Lab, that all clips are brought to
@@ -46,12 +46,13 @@ def cluster(profiles: Sequence[Profile], features: str) -> tuple[list[int], str]
 def lab_features(profile: Profile) -> Tensor:
     """A unit vector of what a clip shows: the Lab histogram of its frames under a common mean and covariance.
 
-    The optimal linear map to those takes most of a grade away and leaves the shape of the distribution.
+    The optimal linear map to those takes most of a grade away, or of an HDR encoding, and leaves the shape of the
+    distribution.
     """
     wanted = torch.diag(torch.tensor(COMMON_DEVIATION, dtype=torch.float64) / 100).square()
     matrix = linear_transport(profile.covariance[None] / 1e4, wanted[None], MAX_GAIN)[0].float()
-    lab = srgb_to_lab(_some(profile)) - profile.mean.float()[:, None, None]
-    common = torch.einsum("ij,kjhw->kihw", matrix, lab) + torch.tensor([50.0, 0.0, 0.0])[:, None, None]
+    centred = profile.encoding.measure(_some(profile)) - profile.mean.float()[:, None, None]
+    common = torch.einsum("ij,kjhw->kihw", matrix, centred) + torch.tensor([50.0, 0.0, 0.0])[:, None, None]
     return normalize(LabHistogram(BINS)(lab_to_srgb(common).clamp(0, 1)).mean(0), dim=0)
 
 
@@ -60,7 +61,8 @@ def _clip_features(profiles: Sequence[Profile]) -> Tensor:
     from lutgrade.models.keyframes import KeyframeSelector
 
     selector = KeyframeSelector(open_clip())
-    return normalize(torch.stack([selector.features(_some(profile)).mean(0) for profile in profiles]), dim=1)
+    pictures = (profile.encoding.preview(_some(profile)) for profile in profiles)
+    return normalize(torch.stack([selector.features(some).mean(0) for some in pictures]), dim=1)
 
 
 def _some(profile: Profile) -> Tensor:

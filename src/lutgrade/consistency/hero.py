@@ -15,12 +15,13 @@ COLOR_SPREAD, COLOR_WIDTH = 18.0, 15.0  # root of the summed variances of a and 
 
 
 def hero_criteria(profile: Profile) -> dict[str, float]:
-    """Each criterion in [0, 1], 1 the best.
+    """Each criterion in [0, 1], 1 the best, of the clip on an SDR display.
 
     `exposure`: the mean L is near 50. `contrast`: the 5 % and the 95 % quantile of L lie far apart. `clipping`: few
     pixels are at L under 2 or over 98. `neutrality`: the mean colour has little chroma. `colour`: a and b vary about
     as much as in an ordinary photograph.
     """
+    profile = profile.as_seen()
     lightness = profile.quantiles[0]
     contrast = float(lightness[round(0.95 * (LEVELS - 1))] - lightness[round(0.05 * (LEVELS - 1))])
     clipped = float(((lightness < 2) | (lightness > 98)).double().mean())

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from lutgrade.consistency.encoding import SDR
 from lutgrade.consistency.results import MatchedUnit
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222;background:#fff}
 table{border-collapse:collapse;margin:.6em 0 1.6em}
 th,td{padding:.25em .7em;border-bottom:1px solid #ddd;text-align:left}
-td.n{text-align:right;font-variant-numeric:tabular-nums}img{display:block;height:112px}.bad{color:#b00020}
+td.n{text-align:right;font-variant-numeric:tabular-nums}img{display:block;height:180px}.bad{color:#b00020}
+th{vertical-align:bottom}td{overflow-wrap:anywhere}
 .good{color:#1b6e3c}h2{margin-top:1.6em}figure{margin:0}figcaption,.small{color:#666;font-size:13px}
 """
+_NUMBER = re.compile(r"-?[\d.]+(?: (?:&plusmn;|to) [\d.]+)?")
 _PLOT = 380  # pixels a side
 _HEIGHT = 180  # pixels of an embedded picture
 
@@ -36,13 +41,13 @@ def as_html(facts: dict[str, Any], units: Sequence[MatchedUnit]) -> str:
         "<h2>Before and after</h2>",
         _pictures(units),
         "<h2>Mean colours</h2>",
-        _plot(units),
+        _plot(units, facts["axes"]),
         "<h2>Pairs</h2>",
-        '<p class="small">CIEDE2000 between mean colours, and mean CIEDE2000 of colours coupled by optimal transport. '
+        f'<p class="small">{facts["unit"]} between mean colours, and the mean of colours coupled by optimal transport. '
         "After is measured on the files written.</p>",
         _pairs(facts),
         "<h2>Profiles</h2>",
-        _profiles(units),
+        _profiles(units, facts["axes"]),
         "<h2>Tries</h2>",
         _tries(facts),
         "<h2>Clips</h2>",
@@ -50,7 +55,10 @@ def as_html(facts: dict[str, Any], units: Sequence[MatchedUnit]) -> str:
         f'<p class="small">Seconds: {escape(_joined(facts["seconds"]))}. Decode, grade and encode overlap and are '
         f"summed over the clips. {escape(_joined(facts['environment']))}.</p>",
     ]
-    title = "<meta charset=utf-8><title>Clip consistency</title>"
+    title = (
+        "<meta charset=utf-8><meta name=viewport content='width=device-width'><title>Clip consistency</title>"
+        '<link rel=icon href="data:,">'  # without it a browser asks a server for one
+    )
     return (
         f"<!doctype html><html lang=en><head>{title}<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     )
@@ -62,14 +70,17 @@ def _worst(facts: dict[str, Any]) -> str:
         return "there is no pair to compare"
     return (
         f"the mean colours of the worst pair, {escape(worst['a'])} and {escape(worst['b'])}, lie "
-        f"{worst['mean']:.2f} apart (CIEDE2000; the threshold is {facts['threshold']:g})"
+        f"{worst['mean']:.2f} apart ({facts['unit']}; the threshold is {facts['threshold']:g})"
     )
 
 
 def _pictures(units: Sequence[MatchedUnit]) -> str:
     rows = []
     for unit in units:
-        before, after = (f'<img alt="" src="{_embedded(picture)}">' for picture in unit.pictures)
+        before, after = (
+            f'<img alt="{escape(unit.name)} {when}" src="{_embedded(picture)}">'
+            for when, picture in zip(("before", "after"), unit.pictures, strict=True)
+        )
         rows.append([escape(unit.name), before, after, escape(unit.note)])
     return _table(["clip", "before", "after", ""], rows)
 
@@ -87,7 +98,7 @@ def _pairs(facts: dict[str, Any]) -> str:
     return _table(["", "", "means before", "after", "distributions before", "after"], rows)
 
 
-def _profiles(units: Sequence[MatchedUnit]) -> str:
+def _profiles(units: Sequence[MatchedUnit], axes: Sequence[str]) -> str:
     rows = []
     for unit in units:
         for when, profile in (("before", unit.before), ("after", unit.after)):
@@ -102,7 +113,7 @@ def _profiles(units: Sequence[MatchedUnit]) -> str:
                     f"{chroma:.1f} {hue}",
                 ]
             )
-    return _table(["clip", "", "L", "a", "b", "black point", "white point", "mean chroma and hue"], rows)
+    return _table(["clip", "", *axes, "black point", "white point", "mean chroma and hue"], rows)
 
 
 def _tries(facts: dict[str, Any]) -> str:
@@ -126,26 +137,24 @@ def _tries(facts: dict[str, Any]) -> str:
         "mean",
         "distributions",
         "worst pair is",
-        "clipped",
+        "held back",
         "below threshold",
     ]
     return _table(header, rows)
 
 
 def _clips(facts: dict[str, Any]) -> str:
-    rows = []
+    rows, clean = [], "clean" if facts["encoding"] == SDR.name else ""  # LUTs of HDR are not judged
     for clip in facts["clips"]:
         flicker = clip["flicker"]
         shown = f"{flicker['before']:.2f} to {flicker['after']:.2f}" if flicker else "copied" if clip["copied"] else ""
-        findings = [f"{finding}" for unit in clip["units"] for finding in unit["quality"]]
-        rows.append(
-            [escape(clip["output"]), shown, escape("; ".join(findings) or "clean"), escape("; ".join(clip["notes"]))]
-        )
+        findings = [finding for unit in clip["units"] for finding in unit["quality"]]
+        rows.append([escape(Path(clip["output"]).name), shown, _lines(findings) or clean, _lines(clip["notes"])])
     return _table(["file", "flicker", "LUT", "notes"], rows)
 
 
-def _plot(units: Sequence[MatchedUnit]) -> str:
-    """Each clip's mean a and b before (ring) and after (dot), joined by a line."""
+def _plot(units: Sequence[MatchedUnit], axes: Sequence[str]) -> str:
+    """The two chroma axes of each clip's mean before (ring) and after (dot), joined by a line."""
     points = [(u.name, u.before.mean[1:].tolist(), u.after.mean[1:].tolist()) for u in units]
     reach = max([5.0, *(abs(v) for _, *both in points for point in both for v in point)]) * 1.15
 
@@ -156,17 +165,20 @@ def _plot(units: Sequence[MatchedUnit]) -> str:
     parts = [
         f'<line x1="0" y1="{middle}" x2="{_PLOT}" y2="{middle}" stroke="#ddd"/>',
         f'<line x1="{middle}" y1="0" x2="{middle}" y2="{_PLOT}" stroke="#ddd"/>',
-        f'<text x="{_PLOT - 26}" y="{middle - 4}" font-size="12" fill="#999">+a</text>',
-        f'<text x="{middle + 4}" y="12" font-size="12" fill="#999">+b</text>',
+        f'<text x="{_PLOT - 26}" y="{middle - 4}" font-size="12" fill="#999">+{axes[1]}</text>',
+        f'<text x="{middle + 4}" y="12" font-size="12" fill="#999">+{axes[2]}</text>',
     ]
     for name, before, after in points:
         (x, y), (u, v) = at(before), at(after)
         parts.append(f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{u:.1f}" y2="{v:.1f}" stroke="#bbb"/>')
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="none" stroke="#b00020"/>')
         parts.append(f'<circle cx="{u:.1f}" cy="{v:.1f}" r="4" fill="#1b6e3c"/>')
-        parts.append(f'<text x="{x + 7:.1f}" y="{y + 4:.1f}" font-size="12" fill="#444">{escape(name)}</text>')
+        inwards = f'x="{x - 8:.1f}" text-anchor="end"' if x > middle else f'x="{x + 8:.1f}"'  # names stay inside
+        parts.append(f'<text {inwards} y="{y + 4:.1f}" font-size="12" fill="#444">{escape(name)}</text>')
     size = f'width="{_PLOT}" height="{_PLOT}" viewBox="0 0 {_PLOT} {_PLOT}"'
-    caption = f"<figcaption>Mean a and b (to &plusmn;{reach:.0f}): rings before, dots after.</figcaption>"
+    caption = (
+        f"<figcaption>Mean {axes[1]} and {axes[2]} (to &plusmn;{reach:.0f}): rings before, dots after.</figcaption>"
+    )
     return f'<figure><svg xmlns="http://www.w3.org/2000/svg" {size}>{"".join(parts)}</svg>{caption}</figure>'
 
 
@@ -183,8 +195,16 @@ def _embedded(image: Tensor) -> str:
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = "".join(f"<th>{name}</th>" for name in header)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _cell(content: str) -> str:
+    return f"<td{' class=n' if _NUMBER.fullmatch(content) else ''}>{content}</td>"
+
+
+def _lines(texts: Iterable[str]) -> str:
+    return "<br>".join(map(escape, texts))
 
 
 def _number(value: float) -> str:

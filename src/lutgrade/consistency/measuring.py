@@ -26,12 +26,17 @@ def measure_clips(run: Run) -> list[Unit]:
 
 def profile_all(run: Run, step: str, files: Mapping[int, tuple[Path, list[Span]]]) -> dict[int, list[Profile]]:
     """The profiles of the spans of each clip's file, read from the store where they are known."""
-    options = run.options
-    keys = {i: profile_key(path, spans, options.every, options.matrix) for i, (path, spans) in files.items()}
-    found = {i: run.store.read_profiles(key) for i, key in keys.items()}
-    jobs = {i: (run.store.folder, keys[i], *files[i], options.every, options.matrix) for i in files if found[i] is None}
-    for i, _ in run.of_clips(step, profile_clip, jobs):
-        found[i] = run.store.read_profiles(keys[i])
+    options, encoding = run.options, run.encoding
+    keys = {i: profile_key(*file, options.every, options.matrix, encoding.name) for i, file in files.items()}
+    found = {i: run.store.read_profiles(key, encoding) for i, key in keys.items()}
+    shared = (options.every, options.matrix, encoding.name)
+    jobs = {i: (run.store.folder, keys[i], *files[i], *shared) for i in files if found[i] is None}
+    for i, done in run.of_clips(step, profile_clip, jobs):
+        found[i] = run.store.read_profiles(keys[i], encoding)
+        run.store.write_json("notes", keys[i], {"notes": done.notes})
+    if step == "profile":  # of the files written there is nothing to say that is not said of the clips
+        for i, key in keys.items():
+            run.note(i, (run.store.read_json("notes", key) or {"notes": []})["notes"])
     return {i: profiles for i, profiles in found.items() if profiles is not None and i not in run.failed}
 
 
@@ -51,4 +56,4 @@ def _unit(run: Run, index: int, number: int, span: Span, profile: Profile, count
     clip = run.clips[index]
     name = run.outputs.names[index] + (f" #{number + 1}" if count > 1 else "")
     target = target_of(clip, span, run.options.target)
-    return Unit(name, index, number, span, profile, target, clip.weight, clip.group)
+    return Unit(name, index, run.outputs.names[index], number, span, profile, target, clip.weight, clip.group)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lutgrade.consistency.naming import unique_names
 from lutgrade.consistency.store import Store
 from lutgrade.errors import InputError
 
@@ -24,7 +25,7 @@ class MatchOutputs:
 
     @classmethod
     def plan(cls, clips: Sequence[Path], folder: str | Path | None, *, overwrite: bool) -> MatchOutputs:
-        """Makes the folder, and fails before any work is done.
+        """Checks the folder before anything is made or done.
 
         Raises:
             InputError: no clips, a folder that cannot be written to or holds a clip itself, or files in it that no
@@ -32,25 +33,25 @@ class MatchOutputs:
         """
         if not clips:
             raise InputError("there are no clips to match")
-        folder = clips[0].absolute().parent / "matched" if folder is None else Path(folder)
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"{folder} is a file; the output folder needs another name")
+        folder = folder_of(clips, folder)
+        existing = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+        if not existing.is_dir():
+            raise InputError(f"{existing} is a file; the output folder needs another name")
+        if not os.access(existing, os.W_OK):
+            raise InputError(f"no permission to write in {existing}")
         for clip in clips:
             if folder.resolve() in (clip.absolute().parent.resolve(), clip.resolve().parent, clip.resolve()):
                 raise InputError(f"{clip} lies in the output folder itself and would be replaced; give another folder")
         outputs = cls(folder, unique_names(clips))
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"cannot make the folder {folder}: {error.strerror}") from error
-        if not os.access(folder, os.W_OK):
-            raise InputError(f"no permission to write in {folder}")
-        own = outputs.written_before()
-        expected = [*outputs.names, SHEET, HTML, JSON, *outputs.possible_cubes()]
-        foreign = [name for name in expected if (folder / name).exists() and name not in own]
-        if foreign and not overwrite:
-            raise InputError(f"{folder / foreign[0]} exists; give another --output-dir, or --overwrite")
+        outputs.check_foreign([*outputs.names, SHEET, HTML, JSON, *outputs.possible_cubes()], overwrite=overwrite)
         return outputs
+
+    def check_foreign(self, names: Sequence[str], *, overwrite: bool) -> None:
+        """Raises an InputError where one of these files exists that no earlier match wrote, unless `overwrite`."""
+        own = self.written_before()
+        foreign = [name for name in names if (self.folder / name).exists() and name not in own]
+        if foreign and not overwrite:
+            raise InputError(f"{self.folder / foreign[0]} exists; give another --output-dir, or --overwrite")
 
     def path(self, clip: int) -> Path:
         """Where a clip goes."""
@@ -87,13 +88,6 @@ class MatchOutputs:
                 (self.folder / name).unlink(missing_ok=True)
 
 
-def unique_names(clips: Sequence[Path]) -> tuple[str, ...]:
-    """The clips' own names; a name that came before gets a number: `a.mp4`, `a_2.mp4`."""
-    names: list[str] = []
-    for clip in clips:
-        name, count = clip.name, 1
-        while name in names:
-            count += 1
-            name = f"{clip.stem}_{count}{clip.suffix}"
-        names.append(name)
-    return tuple(names)
+def folder_of(clips: Sequence[Path], folder: str | Path | None) -> Path:
+    """Where a match goes: by default `matched` beside the first clip."""
+    return clips[0].absolute().parent / "matched" if folder is None else Path(folder)

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
+from lutgrade.consistency.encoding import Encoding
 from lutgrade.consistency.profiles import EVERY, WHOLE, Profile, Span
-from lutgrade.consistency.targets import TargetSpec
+from lutgrade.consistency.targets import OF_SDR, TargetSpec
 from lutgrade.errors import InputError
 
 METHODS = ("unbalanced_mkl", "mkl", "reinhard", "histogram", "sliced_ot")  # of `auto`, the gentlest first
-THRESHOLD = 3.0  # CIEDE2000
+THRESHOLD = 3.0  # CIEDE2000, or Delta E ITP of HDR
 MOST_STRENGTH = 1.5
 KEEP = "keep"
 GROUPINGS = ("none", "auto", "clip", "lab")
@@ -37,7 +38,8 @@ class Clip:
         weight: how much it counts in an `average`.
         group: clips of one name are matched with each other only; None leaves it to the grouping.
         exclude: neither matched nor matched to; it is copied.
-        segments: spans with targets of their own.
+        segments: spans with targets of their own. One that picks or averages clips does so among those of the
+            clip's group that have the common target; `hero=CLIP` is any clip.
     """
 
     path: Path
@@ -65,13 +67,13 @@ class MatchOptions:
         strength: 0 leaves the clips as they are, 1 is the match.
         max_strength: up to which strength is raised where the threshold is missed; by default 1.5, and `strength`
             itself where that is under 1.
-        threshold: CIEDE2000 between the mean colours of any two clips that counts as matched.
-        protect_skin: how much of its hue and chroma skin keeps, 0 to 1.
+        threshold: CIEDE2000 (Delta E ITP of HDR) between the mean colours of any two clips that counts as matched.
+        protect_skin: how much of its hue and chroma skin keeps, 0 to 1; SDR only.
         groups: which clips are matched with each other: `none` (all), `auto` (by content: CLIP features where the
             weights are on this machine, else Lab profiles), `clip` or `lab`. Clips with a group of their own keep it.
         per_shot: a LUT for every shot instead of one a clip.
         every: seconds between the frames that are looked at.
-        size: nodes a side of the LUTs.
+        size: nodes a side of the LUTs; None is 33, and 65 of HDR.
         interpolation: "trilinear" or "tetrahedral".
         matrix: the YUV matrix of all clips, instead of what they say.
         device: where models run, such as "cpu" or "cuda".
@@ -88,7 +90,7 @@ class MatchOptions:
     groups: str = "none"
     per_shot: bool = False
     every: float = EVERY
-    size: int = 33
+    size: int | None = None
     interpolation: str = "tetrahedral"
     matrix: str | None = None
     device: str = "cpu"
@@ -100,8 +102,9 @@ class MatchOptions:
             (0 <= self.strength <= MOST_STRENGTH, f"strength is from 0 to {MOST_STRENGTH}, not {self.strength}"),
             (0 <= self.protect_skin <= 1, f"skin protection is from 0 to 1, not {self.protect_skin}"),
             (self.threshold > 0, f"the threshold must be above 0, not {self.threshold}"),
-            (self.every > 0, f"the seconds between frames must be above 0, not {self.every}"),
-            (2 <= self.size <= 65, f"a LUT has 2 to 65 nodes a side here, not {self.size}"),
+            (0 < self.every < float("inf"), f"the seconds between frames must be above 0, not {self.every}"),
+            (self.size is None or 2 <= self.size <= 65, f"a LUT has 2 to 65 nodes a side here, not {self.size}"),
+            (all(self.methods), f"a method has no name in '{self.method}'"),
             (self.groups in GROUPINGS, f"groups are {', '.join(GROUPINGS)}, not '{self.groups}'"),
             (self.workers is None or self.workers > 0, f"workers must be 1 or more, not {self.workers}"),
             (self.memory is None or self.memory > 0, f"memory must be above 0 GB, not {self.memory}"),
@@ -117,6 +120,22 @@ class MatchOptions:
         for holds, message in checks:
             if not holds:
                 raise InputError(message)
+
+    def of(self, encoding: Encoding, clips: Sequence[Clip]) -> MatchOptions:
+        """The options for clips of an encoding; an InputError for what is made for SDR alone."""
+        if encoding.is_hdr:
+            targets = [self.target, *(s.target for clip in clips for s in clip.segments if s.target)]
+            unfit = [f"the target {spec.kind}" for spec in targets if spec.kind in OF_SDR]
+            unfit += ["skin protection"] if self.protect_skin else []
+            if unfit:
+                raise InputError(f"the clips are {encoding.name}, and {unfit[0]} is made for SDR; match without it")
+        return replace(self, size=self.size or encoding.nodes)
+
+    @property
+    def nodes(self) -> int:
+        """Nodes a side of the LUTs."""
+        assert self.size is not None
+        return self.size
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -139,6 +158,7 @@ class Unit:
     Attributes:
         name: unique, for reports.
         clip: the index of its clip.
+        clip_name: the name of its clip in the output folder.
         number: of its span in the clip, from 0.
         span: seconds.
         profile: its colours as they came.
@@ -149,6 +169,7 @@ class Unit:
 
     name: str
     clip: int
+    clip_name: str
     number: int
     span: Span
     profile: Profile

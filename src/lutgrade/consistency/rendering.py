@@ -61,7 +61,7 @@ def _render(run: Run, candidate: Candidate, units: Sequence[Unit], buckets: Sequ
     with run.step("verify"):
         after = _after(run, units, clips)
     present = [_present(bucket, after) for bucket in buckets]
-    signatures = {name: signature(profile.colors) for name, profile in after.items()}
+    signatures = {name: signature(profile.colors, run.encoding) for name, profile in after.items()}
     return Rendered(candidate, clips, after, cubes, consistency_of(present, signatures))
 
 
@@ -105,20 +105,24 @@ def _render_clips(run: Run, units: Sequence[Unit], cubes: Mapping[str, Path]) ->
             run.outputs.path(index),
             tuple(spans.get(index, ())),
             tuple(cubes.get(own[n].name) for n in sorted(own)),
-            options.size,
+            options.nodes,
             options.interpolation,
             options.matrix,
+            run.encoding.name,
+            run.store.folder,
+            options.every,
         )
     keys = {index: _key(job) for index, job in jobs.items()}
     done = {index: found for index, key in keys.items() if (found := _done(run, jobs[index], key)) is not None}
     run.outputs.claim([job.output.name for job in jobs.values()])
-    for index, result in run.of_clips("grade", render_clip, {i: (job,) for i, job in jobs.items() if i not in done}):
-        record = {"result": result, "written": identity(jobs[index].output)}
-        run.store.write_json("render", keys[index], record)
-        done[index] = result
+    for index, ended in run.of_clips("grade", render_clip, {i: (job,) for i, job in jobs.items() if i not in done}):
+        done[index] = {"result": ended.result, "notes": ended.notes, "written": identity(jobs[index].output)}
+        run.store.write_json("render", keys[index], done[index])
         for work in WORK:
-            run.seconds[work] = run.seconds.get(work, 0.0) + result["seconds"].get(work, 0.0)
-    return {index: done[index] for index in sorted(done)}
+            run.seconds[work] = run.seconds.get(work, 0.0) + ended.result["seconds"].get(work, 0.0)
+    for index, record in done.items():
+        run.note(index, record["notes"])
+    return {index: done[index]["result"] for index in sorted(done)}
 
 
 def _key(job: RenderJob) -> str:
@@ -129,11 +133,11 @@ def _key(job: RenderJob) -> str:
 
 
 def _done(run: Run, job: RenderJob, key: str) -> dict[str, Any] | None:
-    """What a render before came to, where its file is still as it was written."""
+    """The record of a render before, where its file is still as it was written."""
     record = run.store.read_json("render", key)
     if record is None or not job.output.exists() or record["written"] != _plain(identity(job.output)):
         return None
-    return record["result"]
+    return record
 
 
 def _plain(value: list[object]) -> object:

@@ -28,6 +28,9 @@ def write_reports(report: MatchReport) -> None:
 def as_dict(report: MatchReport) -> dict[str, Any]:
     """Everything that the report says, as plain values."""
     return {
+        "encoding": report.encoding.name,
+        "unit": report.encoding.unit,
+        "axes": list(report.encoding.axes),
         "target": report.target,
         "method": report.method,
         "strength": report.strength,
@@ -79,13 +82,13 @@ def _sheet(report: MatchReport, units: list[MatchedUnit]) -> Any:
     before, after = report.before.worst, report.after.worst
     notes = [f"to {report.target}, {report.method} at strength {report.strength:g}"]
     if before and after:
-        notes.append(f"worst pair: CIEDE2000 {before.mean:.1f} before, {after.mean:.1f} after")
+        notes.append(f"worst pair: {report.encoding.unit} {before.mean:.1f} before, {after.mean:.1f} after")
     return contact_sheet(rows, title=report.output_dir.name, notes=notes)
 
 
 def _small_print(unit: MatchedUnit) -> list[str]:
     lines = [f"group {unit.group}"] if unit.group != "all" else []
     for when, profile in (("before", unit.before), ("after", unit.after)):
-        lightness, a, b = profile.mean.tolist()
-        lines.append(f"{when} L {lightness:.0f}, a {a:+.0f}, b {b:+.0f}")
+        (i, j, k), (lightness, a, b) = profile.encoding.axes, profile.mean.tolist()
+        lines.append(f"{when} {i} {lightness:.0f}, {j} {a:+.0f}, {k} {b:+.0f}")
     return [*lines, *([unit.note] if unit.note else [])]

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from lutgrade.consistency.distance import Consistency
+from lutgrade.consistency.encoding import Encoding
 from lutgrade.consistency.profiles import Profile, Span
 
 OK, FAILED, INCONSISTENT = 0, 1, 3  # exit codes
@@ -37,8 +38,8 @@ class MatchedUnit:
 
     @property
     def pictures(self) -> tuple[Tensor, Tensor]:
-        """The middle frame before and after, `[3, h, w]` each."""
-        return self.before.middle, self.after.middle
+        """The middle frame before and after, for an SDR display, `[3, h, w]` each."""
+        return self.before.picture, self.after.picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ class MatchedClip:
 
     Attributes:
         copied: no LUT changes it, so it was copied byte by byte.
-        flicker: of its frames before and after, in CIEDE2000 (`lutgrade.consistency.tasks.flicker`); None for a
+        flicker: of its frames before and after, as differences (`lutgrade.consistency.metering.flicker`); None for a
             copy.
     """
 
@@ -66,6 +67,7 @@ class MatchReport:
     """What was done, and how consistent the clips are.
 
     Attributes:
+        encoding: of the clips, in whose unit differences are.
         before, after: all pairs that were to match; `after` is measured on the written files.
         tries: every method and strength tried, the best first, as plain values.
         failed: clips that could not be read or written, with the reason.
@@ -74,6 +76,7 @@ class MatchReport:
     """
 
     output_dir: Path
+    encoding: Encoding
     target: str
     method: str
     strength: float

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from lutgrade.consistency.encoding import Encoding
 from lutgrade.consistency.outputs import MatchOutputs
 from lutgrade.consistency.plan import Clip, MatchOptions
 from lutgrade.consistency.store import Store
-from lutgrade.consistency.workers import Workers
+from lutgrade.consistency.workers import Done, Workers
 from lutgrade.errors import LutgradeError
 from lutgrade.progress import Progress
 
@@ -21,6 +22,7 @@ class Run:
     """Clips are named by their index throughout.
 
     Attributes:
+        encoding: of all clips.
         failed: clips that could not be read or written, and why.
         notes: of each clip, what a user should know.
         seconds: the wall time of each step.
@@ -29,6 +31,7 @@ class Run:
     clips: list[Clip]
     outputs: MatchOutputs
     options: MatchOptions
+    encoding: Encoding
     progress: Progress
     store: Store
     workers: Workers
@@ -45,20 +48,23 @@ class Run:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
+    def note(self, clip: int, notes: Iterable[str]) -> None:
+        """Adds what is not noted of a clip already; without its path, where a note begins with that."""
+        known, path = self.notes.setdefault(clip, []), f"{self.clips[clip].path}: "
+        known += [text for note in notes if (text := note.removeprefix(path)) not in known]
+
     def of_clips(
         self, step: str, task: Callable[..., Any], jobs: Mapping[int, tuple[Any, ...]]
-    ) -> Iterator[tuple[int, Any]]:
-        """Runs a job for each of some clips, in parallel; gives the results of those that succeed, as they come."""
+    ) -> Iterator[tuple[int, Done]]:
+        """Runs a job for each of some clips, in parallel; gives how those that succeed ended, as they come."""
         if not jobs:
             return
         clips = list(jobs)
         with self.progress(step, len(jobs)) as advance:
             for position, done in self.workers.run(task, list(jobs.values())):
                 clip = clips[position]
-                known = self.notes.setdefault(clip, [])
-                known += [note for note in done.notes if note not in known]
                 if done.error is None:
-                    yield clip, done.result
+                    yield clip, done
                 else:
                     self.failed[clip] = done.error
                 advance()

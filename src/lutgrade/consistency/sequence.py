@@ -9,9 +9,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from lutgrade.consistency.hdr_pipeline import HdrMatchReport
-from lutgrade.consistency.outputs import MatchOutputs, unique_names
-from lutgrade.consistency.results import MatchedClip, MatchReport
+from lutgrade.consistency.encoding import encoding_of
+from lutgrade.consistency.naming import unique_names
+from lutgrade.consistency.outputs import MatchOutputs, folder_of
+from lutgrade.consistency.results import MatchReport
 from lutgrade.errors import InputError
 from lutgrade.finishing import FinishedGrade
 from lutgrade.lut import Lut
@@ -53,9 +54,19 @@ class Joining:
             raise InputError(f"clips are joined by crossfade=SECONDS or {CUT}, not '{text}'")
         return seconds
 
-    def check(self, clips: Sequence[Path]) -> None:
-        """Raises an InputError where the clips cannot be joined, before they are matched."""
-        lay_out(clips, crossfade=self.crossfade, matrix=self.matrix)
+    def check(self, clips: Sequence[Path], output_dir: Path | None, *, overwrite: bool) -> None:
+        """Raises an InputError where the clips cannot be joined into the folder, before they are matched."""
+        outputs = MatchOutputs(folder_of(clips, output_dir), unique_names(clips))
+        outputs.check_foreign([sequence_name(clips)], overwrite=overwrite)
+        infos, _ = lay_out(clips, crossfade=self.crossfade, matrix=self.matrix)
+        encoding = encoding_of(infos[0])
+        if encoding.is_hdr and self.effects != Effects():
+            raise InputError(f"effects are made for SDR, and the clips are {encoding.name}; join them without")
+
+
+def sequence_name(clips: Sequence[Path]) -> str:
+    """What the file of all clips is called: a container like the first clip's."""
+    return f"match_sequence{clips[0].suffix}"
 
 
 @dataclass(frozen=True)
@@ -67,23 +78,20 @@ class GradedSource:
     cubes: Cubes
 
 
-def graded_sources(report: MatchReport | HdrMatchReport, clips: Sequence[Path]) -> list[GradedSource]:
+def graded_sources(report: MatchReport, clips: Sequence[Path]) -> list[GradedSource]:
     """The clips of a match in the order that they were given in; those that failed are left out."""
     made = {clip.name: clip for clip in report.clips}
     sources = []
     for name in unique_names(clips):
         if name in made:
             clip = made[name]
-            if isinstance(clip, MatchedClip):
-                cubes = [(max(0.0, unit.span[0]), unit.cube) for unit in clip.units] or [(0.0, None)]
-            else:
-                cubes = [(0.0, clip.cube)]
+            cubes = [(max(0.0, unit.span[0]), unit.cube) for unit in clip.units] or [(0.0, None)]
             sources.append(GradedSource(clip.path, clip.output, sorted(cubes, key=lambda cube: cube[0])))
     return sources
 
 
 def join_matched(
-    report: MatchReport | HdrMatchReport,
+    report: MatchReport,
     clips: Sequence[Path],
     joining: Joining,
     *,
@@ -103,14 +111,10 @@ def join_matched(
     """
     if report.failed:
         raise InputError(f"there is no sequence without {', '.join(report.failed)}; mend or leave out what failed")
-    if isinstance(report, HdrMatchReport) and joining.effects != Effects():
-        raise InputError(f"effects are made for SDR, and the clips are {report.transfer}; join them without")
+    joining.check(clips, report.output_dir, overwrite=overwrite)
     sources = graded_sources(report, clips)
-    output = report.output_dir / f"match_sequence{sources[0].path.suffix}"
-    outputs = MatchOutputs(report.output_dir, unique_names(clips))
-    if output.exists() and output.name not in outputs.written_before() and not overwrite:
-        raise InputError(f"{output} exists; give another --output-dir, or --overwrite")
-    outputs.claim([output.name])
+    output = report.output_dir / sequence_name(clips)
+    MatchOutputs(report.output_dir, unique_names(clips)).claim([output.name])
     graded = [JoinClip(source.path, _grade(source.cubes, joining)) for source in sources]
     _, timeline = lay_out([source.path for source in sources], crossfade=joining.crossfade, matrix=joining.matrix)
     with progress("join", timeline.ends[-1]) as advance:
@@ -119,7 +123,7 @@ def join_matched(
 
 
 def command_lines(
-    report: MatchReport | HdrMatchReport,
+    report: MatchReport,
     clips: Sequence[Path],
     joining: Joining,
     joined: tuple[Path, JoinPlan] | None = None,

@@ -13,8 +13,9 @@ from torch import Tensor
 
 import lutgrade
 from lutgrade import paths
+from lutgrade.consistency.encoding import Encoding
 from lutgrade.consistency.profiles import Profile, Span
-from lutgrade.files import replacing
+from lutgrade.files import replacing, save_tensors
 
 FOLDER = ".lutgrade-match"
 SOURCES = ("ops", "color", "lut", "video", "models", "objectives", "consistency", "rendering.py", "checkpoints.py")
@@ -25,7 +26,6 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.folder.mkdir(parents=True, exist_ok=True)
 
     @classmethod
     def at(cls, output_dir: Path) -> Store:
@@ -57,12 +57,9 @@ class Store:
             return None
 
     def write_tensors(self, kind: str, key: str, tensors: Mapping[str, Tensor]) -> None:
-        from safetensors.torch import save
+        save_tensors(self.path(kind, key, ".safetensors"), tensors)
 
-        with replacing(self.path(kind, key, ".safetensors")) as temporary:
-            temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in tensors.items()}))
-
-    def read_profiles(self, key: str) -> list[Profile] | None:
+    def read_profiles(self, key: str, encoding: Encoding) -> list[Profile] | None:
         tensors = self.read_tensors("profile", key)
         if tensors is None:
             return None
@@ -71,7 +68,15 @@ class Store:
             for index in range(1 + max(int(name.partition(".")[0]) for name in tensors))
         ]
         return [
-            Profile(p["frames"], tuple(p["times"].tolist()), p["mean"], p["covariance"], p["quantiles"], int(p["seen"]))
+            Profile(
+                p["frames"],
+                tuple(p["times"].tolist()),
+                p["mean"],
+                p["covariance"],
+                p["quantiles"],
+                int(p["seen"]),
+                encoding,
+            )
             for p in parts
         ]
 
@@ -92,8 +97,8 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def profile_key(path: Path, spans: list[Span], every: float, matrix: str | None) -> str:
-    return key_of("profile", identity(path), spans, every, matrix)
+def profile_key(path: Path, spans: list[Span], every: float, matrix: str | None, encoding: str) -> str:
+    return key_of("profile", identity(path), spans, every, matrix, encoding)
 
 
 def identity(path: Path) -> list[object]:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from lutgrade.color.spaces import lab_to_srgb, srgb_to_lab
 from lutgrade.consistency.barycentre import (
     gaussian_barycentre,
     linear_map,
@@ -19,6 +19,7 @@ from lutgrade.consistency.barycentre import (
     quantile_barycentre,
     with_quantiles,
 )
+from lutgrade.consistency.encoding import SDR, Encoding
 from lutgrade.consistency.hero import hero_score
 from lutgrade.consistency.profiles import COLORS, Profile, profile_file
 from lutgrade.errors import InputError
@@ -26,10 +27,18 @@ from lutgrade.lut import Lut
 
 OF_CLIPS = ("average", "first", "brightest", "hero")
 FROM_OUTSIDE = ("reference", "palette", "synthetic", "lut")
+OF_SDR = ("palette", "synthetic", "lut")  # sRGB colours, Lab numbers, LUTs on display-referred values
 MAX_GAIN = 3.0  # of a map to a barycentre; flat clips are moved and not posterised
-UNIT = 100.0  # of Lab where transports are solved
+UNIT = 100.0  # of the axes where transports are solved
 
-Member = tuple[str, Profile, float]  # name, colours, weight
+
+class Member(NamedTuple):
+    """A clip, or a span of it, that a target is made of."""
+
+    name: str
+    clip: str  # the clip's own name
+    profile: Profile
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ class Target:
 
     Attributes:
         name: for reports.
-        colors: `[3, N]`, sRGB-encoded in [0, 1].
+        colors: `[3, N]`, code values in [0, 1].
         pictures: `[3, h, w]` each, that have these colours, for models that look at pictures.
         kept: the member that is the target itself and is left as it is.
         look: a grade on top of the match.
@@ -100,18 +109,22 @@ def build_target(spec: TargetSpec, members: Sequence[Member], matrix: str | None
     """The target of clips that are matched together.
 
     Args:
-        spec: what was asked for.
-        members: the clips that are not black, one at least.
+        spec: what was asked for; a hero by the name of its member.
+        members: the clips that are not black, one at least, of one encoding.
         matrix: how an untagged reference is read.
+
+    Raises:
+        InputError: a reference that cannot be read, is black or of another encoding; a hero that is no member.
     """
+    encoding = members[0].profile.encoding
     if spec.kind == "reference":
-        profile = profile_file(Path(spec.value), matrix=matrix)[0]
+        profile = profile_file(Path(spec.value), matrix=matrix, encoding=encoding)[0]
         if profile.is_black:
             raise InputError(f"the reference {spec.value} is black; there is no look in it")
         return Target(str(spec), profile.colors, _pictures(profile), outside=True)
     if spec.kind in ("first", "brightest", "hero"):
-        name, profile, _ = members[_chosen(spec, members)]
-        return Target(f"{spec.kind}: {name}", profile.colors, _pictures(profile), kept=name)
+        chosen = _chosen(spec, members)
+        return Target(f"{spec.kind}: {chosen.name}", chosen.profile.colors, _pictures(chosen.profile), kept=chosen.name)
     average = _average(members)
     if spec.kind == "lut":
         return Target(str(spec), average.colors, average.pictures, look=Lut.load(spec.value), outside=True)
@@ -144,19 +157,17 @@ def parse_synthetic(text: str) -> tuple[Tensor, Tensor]:
     return torch.tensor(values[:3], dtype=torch.float64), torch.tensor(values[3:], dtype=torch.float64)
 
 
-def _chosen(spec: TargetSpec, members: Sequence[Member]) -> int:
+def _chosen(spec: TargetSpec, members: Sequence[Member]) -> Member:
     if spec.kind == "first":
-        return 0
+        return members[0]
     if spec.value:
-        names = [name for name, _, _ in members]
-        matching = [i for i, name in enumerate(names) if spec.value in (name, Path(name).stem)]
-        if not matching:
-            raise InputError(f"no hero '{spec.value}' among the clips {', '.join(names)}")
-        return matching[0]
-    score: Callable[[Profile], float] = hero_score
+        named = [member for member in members if member.clip == spec.value]
+        if not named:
+            raise InputError(f"no hero '{spec.value}' among the clips {', '.join(m.clip for m in members)}")
+        return named[0]
     if spec.kind == "brightest":
-        score = lambda profile: float(profile.mean[0])  # noqa: E731
-    return max(range(len(members)), key=lambda i: score(members[i][1]))
+        return max(members, key=lambda member: float(member.profile.mean[0]))
+    return max(members, key=lambda member: hero_score(member.profile))
 
 
 def _average(members: Sequence[Member]) -> Target:
@@ -165,20 +176,21 @@ def _average(members: Sequence[Member]) -> Target:
     Each member's colours are moved to the Gaussian barycentre by the optimal linear map and pooled; the axes of the
     pool are then given the barycentre of the members' quantiles.
     """
-    weights = torch.tensor([weight for _, _, weight in members], dtype=torch.float64)
+    encoding = members[0].profile.encoding
+    weights = torch.tensor([member.weight for member in members], dtype=torch.float64)
     weights = weights / weights.sum()
-    profiles = [profile for _, profile, _ in members]
+    profiles = [member.profile for member in members]
     mean, covariance = gaussian_barycentre(
         torch.stack([p.mean for p in profiles]) / UNIT,
         torch.stack([p.covariance for p in profiles]) / UNIT**2,
         weights,
     )
-    maps = [linear_map(_lab(p.colors), mean, covariance, MAX_GAIN) for p in profiles]
-    clouds = [move(_lab(p.colors)) for move, p in zip(maps, profiles, strict=True)]
-    cloud = pooled(clouds, weights, COLORS)
+    measured = [_lab(p.colors, encoding) for p in profiles]
+    maps = [linear_map(colors, mean, covariance, MAX_GAIN) for colors in measured]
+    cloud = pooled([move(colors) for move, colors in zip(maps, measured, strict=True)], weights, COLORS)
     quantiles = quantile_barycentre(torch.stack([p.quantiles for p in profiles]) / UNIT, weights)
-    pictures = [_on_picture(move, p.middle) for move, p in zip(maps, profiles, strict=True)]
-    return Target("average", _rgb(with_quantiles(cloud, quantiles)), tuple(pictures))
+    pictures = [_on_picture(move, p.middle, encoding) for move, p in zip(maps, profiles, strict=True)]
+    return Target("average", _codes(with_quantiles(cloud, quantiles), encoding), tuple(pictures))
 
 
 def _palette_moments(palette: Tensor, lab: Tensor) -> tuple[Tensor, Tensor]:
@@ -201,7 +213,7 @@ def _palette_moments(palette: Tensor, lab: Tensor) -> tuple[Tensor, Tensor]:
 def _moved(name: str, base: Target, mean: Tensor, covariance: Tensor) -> Target:
     move = linear_map(_lab(base.colors), mean, covariance, MAX_GAIN)
     pictures = tuple(_on_picture(move, picture) for picture in base.pictures)
-    return Target(name, _rgb(move(_lab(base.colors))), pictures, outside=True)
+    return Target(name, _codes(move(_lab(base.colors))), pictures, outside=True)
 
 
 def _scaled(name: str, base: Target, mean: Tensor, deviation: Tensor) -> Target:
@@ -213,21 +225,21 @@ def _scaled(name: str, base: Target, mean: Tensor, deviation: Tensor) -> Target:
     def move(x: Tensor) -> Tensor:
         return (x - own_mean) * gain + mean[:, None]
 
-    return Target(name, _rgb(move(lab)), tuple(_on_picture(move, p) for p in base.pictures), outside=True, exact=True)
+    return Target(name, _codes(move(lab)), tuple(_on_picture(move, p) for p in base.pictures), outside=True, exact=True)
 
 
 def _pictures(profile: Profile) -> tuple[Tensor, ...]:
     return tuple(profile.frames.float())
 
 
-def _on_picture(move: Callable[[Tensor], Tensor], picture: Tensor) -> Tensor:
-    return _rgb(move(_lab(picture.flatten(1)))).view_as(picture)
+def _on_picture(move: Callable[[Tensor], Tensor], picture: Tensor, encoding: Encoding = SDR) -> Tensor:
+    return _codes(move(_lab(picture.flatten(1), encoding)), encoding).view_as(picture)
 
 
-def _lab(colors: Tensor) -> Tensor:
-    """Colours `[3, N]`, sRGB-encoded, in units of 100 Lab."""
-    return srgb_to_lab(colors[:, None].double())[:, 0] / UNIT
+def _lab(colors: Tensor, encoding: Encoding = SDR) -> Tensor:
+    """Code values `[3, N]` as Lab, or what the encoding has instead, in units of 100."""
+    return encoding.measured(colors.double()) / UNIT
 
 
-def _rgb(lab: Tensor) -> Tensor:
-    return lab_to_srgb(lab[:, None] * UNIT)[:, 0].clamp(0, 1).float()
+def _codes(lab: Tensor, encoding: Encoding = SDR) -> Tensor:
+    return encoding.codes(lab[:, None] * UNIT)[:, 0].clamp(0, 1).float()

@@ -8,10 +8,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lutgrade.checkpoints import load_model
-from lutgrade.color.difference import ciede2000
-from lutgrade.color.spaces import srgb_to_lab
-from lutgrade.consistency.distance import Consistency, Signature, compare, joined, signature
+from lutgrade.consistency.distance import (
+    Consistency,
+    Signature,
+    compare,
+    distribution_difference,
+    joined,
+    mean_difference,
+    signature,
+)
 from lutgrade.consistency.fitting import finish, fit, with_look
 from lutgrade.consistency.harm import harm_of
 from lutgrade.consistency.plan import MatchOptions, Unit
@@ -20,8 +25,8 @@ from lutgrade.errors import LutgradeError
 from lutgrade.lut import Lut
 from lutgrade.protocols import LutModel
 
-UNCHANGED = 0.5  # CIEDE2000 that a LUT changes a clip by on average, under which it is left as it is
-KAPPA = 24389 / 27  # of CIE L
+UNCHANGED = 0.5  # that a LUT changes a clip by on average, under which it is left as it is
+ALIKE_MEAN, ALIKE = 0.25, 1.0  # from the target, in mean and distribution, under which a clip has its colours already
 PARTS = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)  # of a strength, until a LUT does no harm
 MOST_STOPS = 1.5  # of luminance that a clip's mean lightness may be moved by: a night is not made a day
 
@@ -66,14 +71,16 @@ class Try:
         }
 
 
-def search(buckets: Sequence[Bucket], options: MatchOptions, count: int = 1) -> list[Try]:
+def search(
+    buckets: Sequence[Bucket], options: MatchOptions, models: Mapping[str, LutModel], count: int = 1
+) -> list[Try]:
     """Every try made, the best first.
 
     The methods are tried in turn at the strength asked for until so many fit; the order of `auto` goes from those that
     disturb a picture least to those that bend its colours most. Where none fits, the best is retried stronger.
     """
-    models = {name: load_model(name, device=options.device) for name in options.methods}
-    fits: dict[tuple[str, str], Lut] = {}
+    settled = {unit.name for bucket in buckets for unit in bucket.units if _has_colors_of(bucket.target, unit)}
+    fits = {(name, unit): Lut.identity(options.nodes) for name in models for unit in settled}
     tries: list[Try] = []
     plan = [(name, options.strength) for name in models]
     while plan:
@@ -92,8 +99,9 @@ def consistency_of(buckets: Sequence[Bucket], signatures: Mapping[str, Signature
     parts = []
     for bucket in buckets:
         named = [(unit.name, signatures[unit.name]) for unit in bucket.units]
-        if bucket.target.outside:
-            named.append((f"target {bucket.target.name}", signature(bucket.target.final_colors)))
+        if bucket.target.outside and named:
+            encoding = bucket.units[0].profile.encoding
+            named.append((f"target {bucket.target.name}", signature(bucket.target.final_colors, encoding)))
         parts.append(compare(named))
     return joined(parts)
 
@@ -112,15 +120,21 @@ def _attempt(
     held: dict[str, str] = {}
     for bucket in buckets:
         for unit in bucket.units:
-            if unit.name == bucket.target.kept:
-                fits[method, unit.name] = Lut.identity(options.size)
-            elif (method, unit.name) not in fits:
-                fits[method, unit.name] = fit(model, unit.profile, bucket.target, options.size, options.device)
+            if (method, unit.name) not in fits:
+                fits[method, unit.name] = fit(model, unit.profile, bucket.target, options.nodes, options.device)
             lut, why = _harmless(unit, bucket.target, fits[method, unit.name], strength, options)
             luts[unit.name] = _noticeable(with_look(lut, bucket.target), unit)
-            signatures[unit.name] = signature(_graded(luts[unit.name], unit.profile.colors))
+            signatures[unit.name] = signature(_graded(luts[unit.name], unit.profile.colors), unit.profile.encoding)
             held |= {unit.name: why} if why else {}
     return Try(method, strength, luts, consistency_of(buckets, signatures), held, time.perf_counter() - start)
+
+
+def _has_colors_of(target: Target, unit: Unit) -> bool:
+    """Whether a unit is the target itself, or nobody sees that its colours are others."""
+    if unit.name == target.kept:
+        return True
+    own, wanted = (signature(c, unit.profile.encoding) for c in (unit.profile.colors, target.colors))
+    return mean_difference(own, wanted) < ALIKE_MEAN and distribution_difference(own, wanted) < ALIKE
 
 
 def _harmless(unit: Unit, target: Target, fitted: Lut, strength: float, options: MatchOptions) -> tuple[Lut, str]:
@@ -132,7 +146,7 @@ def _harmless(unit: Unit, target: Target, fitted: Lut, strength: float, options:
     own = unit.profile.colors
     for part in PARTS:
         lut = finish(fitted, strength * reach * part, options.protect_skin)
-        harm = harm_of(own, _graded(lut, own), target.colors)
+        harm = harm_of(own, _graded(lut, own), target.colors, unit.profile.encoding)
         if not harm:
             break
         why = harm[0]
@@ -141,28 +155,21 @@ def _harmless(unit: Unit, target: Target, fitted: Lut, strength: float, options:
 
 def _noticeable(lut: Lut, unit: Unit) -> Lut:
     """The LUT, or the identity where it changes the unit by less than anybody sees."""
-    own = unit.profile.colors
-    change = ciede2000(srgb_to_lab(own[:, None]), srgb_to_lab(_graded(lut, own)[:, None])).mean()
+    own, encoding = unit.profile.colors[:, None], unit.profile.encoding
+    graded = _graded(lut, unit.profile.colors)[:, None]
+    change = encoding.difference(encoding.measure(own), encoding.measure(graded)).mean()
     return Lut.identity(lut.size) if float(change) < UNCHANGED else lut
 
 
 def _reach(unit: Unit, target: Target) -> float:
     """The part of the way to a target that a unit may go, so that its light changes by `MOST_STOPS` at most."""
-    own, wanted = float(unit.profile.mean[0]), float(srgb_to_lab(target.colors[:, None].double())[0].mean())
+    encoding = unit.profile.encoding
+    own, wanted = float(unit.profile.mean[0]), float(encoding.measured(target.colors.double())[0].mean())
     factor = 2.0 ** (MOST_STOPS if wanted > own else -MOST_STOPS)
-    farthest = _lightness(factor * _luminance(own))
+    farthest = encoding.lightness(factor * encoding.luminance(own))
     if target.exact or abs(wanted - own) <= abs(farthest - own):
         return 1.0
     return (farthest - own) / (wanted - own)
-
-
-def _luminance(lightness: float) -> float:
-    """CIE L to Y, with white at 1."""
-    return ((lightness + 16) / 116) ** 3 if lightness > 8 else lightness / KAPPA
-
-
-def _lightness(luminance: float) -> float:
-    return 116 * luminance ** (1 / 3) - 16 if luminance > 8 / KAPPA else luminance * KAPPA
 
 
 def _graded(lut: Lut, colors: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from lutgrade.data.manifest import files_of
+from lutgrade.data.manifest import files_of, is_manifest
 from lutgrade.data.splits import split_of
 from lutgrade.errors import InputError
 
@@ -93,7 +93,7 @@ def photo_files(
     if not isinstance(source, str | Path):
         return split_of(source, split, every)
     source = Path(source)
-    if source.is_file():
+    if is_manifest(source):
         return [path for path, _ in files_of(source, split=split, role=role)]
     if not source.is_dir():
         raise InputError(f"{source}: no such folder of images")

@@ -54,6 +54,8 @@ class LutFiles:
         weight: float = 1.0,
         mixed: float = 0.0,
     ) -> None:
+        if not Path(folder).is_dir():
+            raise InputError(f"{folder}: no such folder of LUTs")
         paths = sorted(Path(folder).glob("*.cube"), key=lambda path: path.name)
         self.paths = split_of(paths if reserved is None else split_of(paths, "train", reserved), split, every)
         if not self.paths:

@@ -87,6 +87,11 @@ def write_manifest(path: Path, records: Iterable[Record]) -> None:
             file.write(json.dumps(dataclasses.asdict(record)) + "\n")
 
 
+def is_manifest(source: Path) -> bool:
+    """Whether a path means a manifest rather than a folder, be it there or not."""
+    return source.is_file() or source.suffix == Path(MANIFEST).suffix
+
+
 def read_manifest(path: Path) -> list[Record]:
     """The records of a manifest file.
 
@@ -96,7 +101,9 @@ def read_manifest(path: Path) -> list[Record]:
     try:
         lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
     except FileNotFoundError:
-        raise InputError(f"{path}: no manifest there; make it with scripts/prepare_data.py") from None
+        name = path.absolute().parent.parent.name  # datasets/<name>/data/manifest.jsonl
+        command = f"python scripts/prepare_data.py {name} --root <folder>"
+        raise InputError(f"there is no {path}: make it with {command}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as a manifest ({error})") from None
     records = []

@@ -10,7 +10,7 @@ from pathlib import Path
 from lutgrade.data import layouts
 from lutgrade.data.manifest import MANIFEST, ROOT, Record, build, read_manifest, verify, write_manifest
 from lutgrade.errors import InputError
-from lutgrade.files import check_writable
+from lutgrade.files import check_writable, make_folder
 from lutgrade.progress import Progress, silent
 
 SHOWN = 20  # lines of each kind that a report prints; it counts the rest
@@ -63,7 +63,7 @@ def prepare(name: str, root: Path, folder: Path, *, progress: Progress = silent)
     if not records:
         path, why = next(iter(broken.items()))
         raise InputError(f"{found.root}: all {len(broken):,} files are broken; the first: {path}: {why}")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     _link(folder / ROOT, found.root)
     write_manifest(manifest, records)
     return Report(records, manifest, found.missing, broken)

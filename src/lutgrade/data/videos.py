@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from lutgrade.data.images import decode, shrink
-from lutgrade.data.manifest import files_of, group
+from lutgrade.data.manifest import files_of, group, is_manifest
 from lutgrade.errors import InputError
 from lutgrade.video.reader import VIDEO_SUFFIXES
 
@@ -101,7 +101,7 @@ def clips_of(source: str | Path, *, split: str | None = None) -> list[Clip]:
     from lutgrade.video.sequence import image_files
 
     source = Path(source)
-    if source.is_file():
+    if is_manifest(source):
         return _of_manifest(source, split)
     if not source.is_dir():
         raise InputError(f"{source}: no such folder of clips")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from lutgrade.files import replacing
+from lutgrade.errors import LutgradeError
+from lutgrade.files import make_folder, replacing, save_tensors
 
 PACKAGE = Path(__file__).resolve().parents[1]
 SOURCES = {".py", ".c", ".h", ".yaml"}
@@ -54,6 +56,10 @@ def _files_of(part: Path) -> list[Path]:
     return [part.with_suffix(".py")]
 
 
+class Unkept(LutgradeError):
+    """A result cannot be kept: the disk of the cache is full, or failed in another way."""
+
+
 class Cache:
     """A folder of results by kind and key; a damaged one counts as absent. Several processes may write to it."""
 
@@ -68,8 +74,8 @@ class Cache:
             return None
 
     def write(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
-        """Keeps a record of plain values."""
-        with replacing(self._made(kind, key, ".json")) as temporary:
+        """Keeps a record of plain values; raises Unkept."""
+        with _keeping(), replacing(self._made(kind, key, ".json")) as temporary:
             temporary.write_text(json.dumps(record) + "\n", encoding="utf-8")
 
     def read_tensors(self, kind: str, key: str) -> tuple[dict[str, Tensor], dict[str, str]] | None:
@@ -83,17 +89,23 @@ class Cache:
             return None
 
     def write_tensors(self, kind: str, key: str, tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> None:
-        """Keeps tensors, and text noted with them."""
-        from safetensors.torch import save_file
-
-        whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        with replacing(self._made(kind, key, ".safetensors")) as temporary:
-            save_file(whole, temporary, metadata=dict(notes))
+        """Keeps tensors, and text noted with them; raises Unkept."""
+        whole = {name: tensor.detach().cpu() for name, tensor in tensors.items()}
+        with _keeping():
+            save_tensors(self._made(kind, key, ".safetensors"), whole, notes)
 
     def _path(self, kind: str, key: str, suffix: str) -> Path:
         return self.folder / kind / f"{key}{suffix}"
 
     def _made(self, kind: str, key: str, suffix: str) -> Path:
         path = self._path(kind, key, suffix)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         return path
+
+
+@contextmanager
+def _keeping() -> Iterator[None]:
+    try:
+        yield
+    except LutgradeError as error:
+        raise Unkept(str(error)) from error

@@ -106,7 +106,7 @@ def clips(
             digest("clips", file_digest(clip.path), file_digest(image), frames, max_side),
             partial(_clip_to, clip.path, image, frames, max_side),
         )
-        for clip in clips_of(prepared(source), split=split)
+        for clip in clips_of(source, split=split)
         for image in chosen
     ]
 
@@ -142,7 +142,7 @@ def graded_clips(
             digest("graded_clips", file_digest(clip.path), file_digest(lut), frames, size),
             partial(_graded_clip, clip.path, lut, frames, size),
         )
-        for i, clip in enumerate(clips_of(prepared(source), split=split))
+        for i, clip in enumerate(clips_of(source, split=split))
         for lut in [cubes[(i * per_clip + j) % len(cubes)] for j in range(min(per_clip, len(cubes)))]
     ]
 
@@ -158,7 +158,7 @@ def retouched(manifest: str | Path, *, split: str = "test", size: int | None = N
         size: pictures are cropped to their middle square and resized to this side; None leaves them.
         seed: of the draw.
     """
-    manifest = prepared(manifest)
+    manifest = Path(manifest)
     roles: dict[str, dict[str, Path]] = {}
     for path, record in files_of(manifest, split=split):
         roles.setdefault(record.role, {})[path.stem] = path
@@ -176,15 +176,6 @@ def retouched(manifest: str | Path, *, split: str = "test", size: int | None = N
     if not items:
         raise InputError(f"{manifest}: its split {split} has no photographs with a retouched version")
     return items
-
-
-def prepared(source: str | Path) -> Path:
-    """A folder or a manifest of `scripts/prepare_data.py`; an InputError that says how to make a missing one."""
-    source = Path(source)
-    if source.suffix == ".jsonl" and not source.is_file():
-        name = source.parent.parent.name
-        raise InputError(f"there is no {source}: make it with python scripts/prepare_data.py {name} --root <folder>")
-    return source
 
 
 def read_frames(path: Path, frames: int | None, max_side: int | None = None) -> Tensor:

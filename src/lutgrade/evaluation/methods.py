@@ -72,6 +72,7 @@ class ModelMethod:
         every: frames between the candidates for the key frame.
         selector: configuration of what chooses the key frame; None is the Lab histogram.
         grader: configuration of what makes another model of this one (`lutgrade.evaluation.graders`).
+        settings: arguments of the model in place of its own.
 
     Raises:
         InputError: as `load_model` does.
@@ -86,9 +87,10 @@ class ModelMethod:
         every: int = 24,
         selector: Mapping[str, Any] | None = None,
         grader: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         source = find_checkpoint(name, runs)
-        model = load_model(source or name, device=device)
+        model = load_model(source or name, device=device, **(settings or {}))
         self.model: LutModel | Grader = build(grader)(model) if grader else model
         self.every = every
         self.selector: KeyframeSelector = build(selector) if selector else LabHistogramSelector()
@@ -98,6 +100,7 @@ class ModelMethod:
             "every": every,
             "selector": selector and [selector, _signature(self.selector)],
             "grader": grader,
+            "settings": dict(settings or {}),
             "torch": torch.__version__,
             "device": torch.device(device).type,
         }

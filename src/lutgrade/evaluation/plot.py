@@ -40,6 +40,8 @@ def plot(table: Table, path: Path) -> None:
         panel.tick_params(axis="x", labelsize=7)
         panel.grid(axis="x", alpha=0.3)
     panels[0, 0].set_ylim(max(len(rows), 1) - 0.5, -0.5)
-    figure.suptitle(f"{table.title}: ours (dots, 95 % interval), the paper's (diamonds)", fontsize=9)
+    paper = any(table.cells[row, column].paper is not None for row in rows for column in columns)
+    legend = "dots with 95 % intervals" + (" are ours, diamonds the paper's" if paper else "")
+    figure.suptitle(f"{table.title}: {legend}", fontsize=9)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=130)

@@ -112,7 +112,7 @@ def _model(row: Mapping[str, Any], model: str, config: Mapping[str, Any], device
             parts[part] = (config["table"].get(f"{part}s") or {}).get(row[part])
             if parts[part] is None:
                 raise InputError(f"there is no configs/{part}/{row[part]}.yaml")
-    return ModelMethod(model, runs=runs, device=device, every=config["every"], **parts)
+    return ModelMethod(model, runs=runs, device=device, every=config["every"], settings=row.get("settings"), **parts)
 
 
 def _runs(experiment: str, config: Mapping[str, Any]) -> list[tuple[int | None, str]]:

@@ -16,6 +16,7 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from lutgrade.checkpoints import build
+from lutgrade.devices import check_device
 from lutgrade.errors import InputError, LutgradeError
 from lutgrade.evaluation.builder import TableBuilder
 from lutgrade.evaluation.cache import Cache
@@ -25,7 +26,7 @@ from lutgrade.evaluation.render import csv_text, latex, markdown
 from lutgrade.evaluation.rows import chosen_rows, methods_of
 from lutgrade.evaluation.score import Score, Scorer, Scores
 from lutgrade.evaluation.table import measure_of
-from lutgrade.files import replacing
+from lutgrade.files import make_folder, replacing
 from lutgrade.progress import bar
 from lutgrade.training.tracking import environment
 
@@ -60,16 +61,20 @@ def evaluate(config: DictConfig) -> Path | None:
 
     Raises:
         InputError: a configuration that cannot be built, an unknown row or model, a folder that is not there.
+        LutgradeError: a full disk; what is in the cache is not made again.
     """
     resolved = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
     table, device = resolved["table"], _device(resolved["device"])
+    folder, cache = (make_folder(resolved[name]) for name in ("output", "cache"))  # shows before hours of work
+    if resolved["every"] < 1:
+        raise InputError(f"every={resolved['every']}: candidates for a key frame are at least 1 frame apart")
     scores = Scores()
     datasets, absent_data = _datasets(table["datasets"], scores)
     rows = _with_answers(chosen_rows(table["rows"], resolved), scores)
     metrics = {name: build(c) for name, c in table["metrics"].items() if "_target_" in c}
     methods = methods_of(rows, resolved, device)
     ranks = Ranks.current()
-    scorer = Scorer(metrics, table["metrics"], Cache(resolved["cache"]), device)
+    scorer = Scorer(metrics, table["metrics"], Cache(cache), device)
     if ranks.count > 1:  # the first process then reads from the cache what all have put there
         for data, items in datasets.items():
             scorer.run(data, items[ranks.rank :: ranks.count], methods.found, Scores())
@@ -83,7 +88,7 @@ def evaluate(config: DictConfig) -> Path | None:
     builder = TableBuilder(
         {**table, "rows": rows}, measures, metrics, scores, absent_data, methods, seed=resolved["seed"]
     )
-    return _write(Path(resolved["output"]), builder, scores, resolved)
+    return _write(folder, builder, scores, resolved)
 
 
 def _datasets(configs: Mapping[str, Any], scores: Scores) -> tuple[dict[str, list[Item]], dict[str, str]]:
@@ -122,13 +127,13 @@ def _device(name: str) -> str:
     import torch
 
     if name != "auto":
+        check_device(name)
         return name
     return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
 
 
 def _write(folder: Path, builder: TableBuilder, scores: Scores, config: Mapping[str, Any]) -> Path:
     """Writes the table in all its forms and every score, and prints the Markdown."""
-    folder.mkdir(parents=True, exist_ok=True)
     table = builder.table()
     command = " ".join(["python", "scripts/evaluate.py", *sys.argv[1:]])
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"

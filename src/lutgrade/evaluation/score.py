@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from lutgrade.errors import InputError, LutgradeError
-from lutgrade.evaluation.cache import Cache, digest, source_digest
+from lutgrade.evaluation.cache import Cache, Unkept, digest, source_digest
 from lutgrade.evaluation.items import Item
 from lutgrade.evaluation.methods import FolderMethod, Method
 from lutgrade.evaluation.predict import Loaded, Predicted, Unreadable
@@ -81,7 +81,7 @@ class Scorer:
     def run(
         self, data: str, items: list[Item], methods: Mapping[str, Method], into: Scores, progress: Progress = silent
     ) -> None:
-        """Scores every method on every item of a data set; adds to `into`."""
+        """Scores every method on every item of a data set; adds to `into`. Raises Unkept on a full disk."""
         with progress(data, len(items)) as advance:
             for item in items:
                 loaded = Loaded(item, self.device)
@@ -91,6 +91,8 @@ class Scorer:
                     except Unreadable as error:
                         into.skipped[data, item.name] = str(error)
                         break
+                    except Unkept:  # later ones would be lost too; what is kept already is not made again
+                        raise
                     except LutgradeError as error:
                         into.missing.setdefault((data, name), str(error))
                 advance()
@@ -111,7 +113,7 @@ class Scorer:
                     into.scores.append(Score(name, data, item.name, item.clip, key, values))
             except MissingWeights as error:
                 self._absent[key] = into.undefined[data, name, key] = str(error)
-            except Unreadable:
+            except (Unreadable, Unkept):
                 raise
             except LutgradeError as error:
                 into.undefined.setdefault((data, name, key), str(error))

@@ -25,6 +25,7 @@ from lutgrade.lut import looks
 from lutgrade.progress import Progress, silent
 
 PAGE, KEY = "study.html", "key.json"
+SCRIPTS = ("study_plan.js", "study_tiles.js", "study_texts.js", "study_page.js")
 UNTOUCHED, DAMAGED = "untouched", "damaged"  # the dummies: one that nobody has reason to select, one that all must
 EXAMPLE = "teal_and_orange"  # the look of the introduction
 HERE = Path(__file__).parent
@@ -40,6 +41,7 @@ class Question:
         reference: one frame.
         outputs: the graded clip, by method.
         description: what the colourist of the reference intended; without one, the third part leaves it out.
+        rate: frames a second; None for the study's.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Question:
     reference: Callable[[], Tensor]
     outputs: Mapping[str, Callable[[], Tensor]]
     description: str = ""
+    rate: Fraction | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Settings:
         dummies: how many questions have dummy choices in their first part.
         seconds: that the reference is looked at before the videos appear.
         frames: of each clip, from its start.
-        rate: frames a second.
+        rate: frames a second, of clips that have none of their own.
         max_side: larger frames are shrunk to it.
         max_bytes: of the page.
     """
@@ -80,8 +83,8 @@ def build_study(
     """Writes the page and its key into a folder; both paths.
 
     Raises:
-        InputError: fewer than two methods, questions that differ in their methods, more dummies than questions, or
-            media that do not fit.
+        InputError: fewer than two methods, questions that differ in their methods, clips of a question that differ in
+            length, more dummies than questions, or media that do not fit.
     """
     methods = _checked(questions, settings)
     rng = random.Random(settings.seed)
@@ -89,7 +92,7 @@ def build_study(
     shown: list[dict[str, Any]] = []
     key: dict[str, Any] = {}
     media: dict[str, str] = {}
-    script = (HERE / "study.js").read_text(encoding="utf-8")
+    script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
     template = (HERE / "study.html").read_text(encoding="utf-8")
     budget = (settings.max_bytes - len(script) - len(template) - 20_000) // (len(questions) + 1)
     with progress("study", len(questions)) as advance:
@@ -99,7 +102,7 @@ def build_study(
             key[entry["id"]] = secret
             advance()
     study = {
-        "study": digest(key, {name: digest(uri) for name, uri in media.items()})[:16],
+        "study": digest(key, shown, {name: digest(uri) for name, uri in media.items()})[:16],
         "title": settings.title,
         "seconds": settings.seconds,
         "questions": shown,
@@ -159,17 +162,29 @@ def _question(
         content = codes(question.content)
         extra = {drawn(): UNTOUCHED, drawn(): DAMAGED}
         found |= dict(zip(extra, (content, damaged(content)), strict=True))
+    _check_lengths(question.name, {(choices | extra)[name]: len(clip) for name, clip in found.items()})
+    height, width = next(iter(found.values())).shape[-2:]
     reference = drawn()
     found[reference] = codes(question.reference)[:1]
-    media.update(zip(found, data_uris(list(found.values()), budget, settings.rate), strict=True))
+    uris = data_uris(list(found.values()), budget, question.rate or settings.rate)
+    media.update(zip(found, uris, strict=True))
     entry = {
         "id": drawn(),
+        "aspect": round(width / height, 4),
         "reference": reference,
         "description": question.description,
         "choices": sorted(choices),
         "artifact": sorted([*choices, *extra]),
     }
     return entry, {"name": question.name, "choices": choices, "dummies": extra}
+
+
+def _check_lengths(name: str, frames: Mapping[str, int]) -> None:
+    """Clips that run side by side must be equally long."""
+    first, *others = frames
+    for other in others:
+        if frames[other] != frames[first]:
+            raise InputError(f"{name}: {first} shows {frames[first]} frames of it and {other} {frames[other]}")
 
 
 def _example(question: Question, settings: Settings, budget: int) -> dict[str, str]:

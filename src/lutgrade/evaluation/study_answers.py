@@ -78,9 +78,10 @@ def summary(methods: Sequence[str], kept: Sequence[Participant], everyone: Seque
     failed = [f"{one.name} ({one.mistakes} of {one.dummies} dummies wrong)" for one in everyone if one not in kept]
     told = f"{len(kept)} of {len(everyone)} participants; left out: {', '.join(failed) or 'none'}."
     note = (
-        "Artifacts: the share of videos that were selected. Else 7 is the best rank and 0 the last; mean ± deviation."
+        "Artifacts: the share of videos that were selected. Else 7 is the best rank and 0 the last; mean ± deviation, "
+        "and a 95 % interval over participants where there are several."
     )
-    return "\n".join(["# User study", "", *lines, "", note, "Intervals of 95 % are over participants.", told, ""])
+    return "\n".join(["# User study", "", *lines, "", note, told, ""])
 
 
 def _cell(scores: Sequence[Score]) -> str:
@@ -89,7 +90,8 @@ def _cell(scores: Sequence[Score]) -> str:
     if found is None:
         return "n/a"
     spread = f" ± {stdev(values):.2f}" if len(values) > 1 and scores[0].metric != "artifact" else ""
-    return f"{found.mean:.2f}{spread} [{found.low:.2f}, {found.high:.2f}]"
+    interval = f" [{found.low:.2f}, {found.high:.2f}]" if found.clips > 1 else ""
+    return f"{found.mean:.2f}{spread}{interval}"
 
 
 def _listed(files: Sequence[str | Path]) -> list[Path]:

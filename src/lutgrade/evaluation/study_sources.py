@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -16,8 +18,6 @@ from lutgrade.evaluation.items import Item, read_frames
 from lutgrade.evaluation.methods import Method
 from lutgrade.evaluation.predict import Loaded, Predicted
 from lutgrade.evaluation.study import Question
-
-MAX_FRAMES = 1000  # that are read of a clip; a study shows less
 
 
 def descriptions(path: str | Path) -> dict[str, str]:
@@ -34,9 +34,25 @@ def descriptions(path: str | Path) -> dict[str, str]:
 
 
 def from_folders(
-    contents: Path, references: Path, methods: Mapping[str, Path], limit: int, texts: Mapping[str, str]
+    contents: Path,
+    references: Path,
+    methods: Mapping[str, Path],
+    limit: int,
+    texts: Mapping[str, str],
+    *,
+    frames: int | None = None,
+    max_side: int | None = None,
 ) -> list[Question]:
     """Questions from folders whose entries (videos, images, folders of frames) pair by name, without the suffix.
+
+    Args:
+        contents: the clips before they were graded.
+        references: their first frames are shown.
+        methods: the graded clips, by method.
+        limit: how many questions at the most.
+        texts: descriptions, by question.
+        frames: how many are read of a clip; None for all.
+        max_side: larger frames are shrunk to it as they are read.
 
     Raises:
         InputError: a folder that is not there or is empty, an entry that another folder lacks.
@@ -50,13 +66,15 @@ def from_folders(
         if missing:
             raise InputError(f"{where} has no '{missing[0]}', which {contents} has")
     _check_texts(texts, names)
+    read = partial(read_frames, frames=frames, max_side=max_side)
     return [
         Question(
             name,
-            partial(read_frames, clips[name], MAX_FRAMES),
-            partial(read_frames, looks[name], 1),
-            {method: partial(read_frames, found[name], MAX_FRAMES) for method, found in outputs.items()},
+            partial(read, clips[name]),
+            partial(read_frames, looks[name], 1, max_side),
+            {method: partial(read, found[name]) for method, found in outputs.items()},
             texts.get(name, ""),
+            _rate(clips[name]),
         )
         for name in names
     ]
@@ -136,6 +154,16 @@ def _entries(folder: Path) -> dict[str, Path]:
     if not found:
         raise InputError(f"{folder} is empty")
     return found
+
+
+def _rate(path: Path) -> Fraction | None:
+    """The frame rate of a video; images have none of their own."""
+    from lutgrade.video import open_video
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the matrix, which reading the frames settles
+        with open_video(path) as reader:
+            return reader.info.frame_rate if reader.info.kind == "video" else None
 
 
 def _check_texts(texts: Mapping[str, str], names: Sequence[str]) -> None:

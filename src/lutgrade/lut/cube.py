@@ -15,7 +15,7 @@ import torch
 
 from lutgrade.errors import InputError
 from lutgrade.lut.cube_header import parse_header, row_error
-from lutgrade.lut.files import read_bytes, write_bytes
+from lutgrade.lut.files import check_writable_lut, read_bytes, write_bytes
 from lutgrade.lut.lut import Lut
 
 
@@ -68,8 +68,7 @@ def format_cube(lut: Lut) -> str:
     Raises:
         InputError: a batch, values that are not finite, or a shaper whose channels have different domains.
     """
-    if lut.batch is not None:
-        raise InputError(f"a .cube file holds one LUT, not a batch of {lut.batch}; write them one by one")
+    check_writable_lut(lut, ".cube file")
     title = " ".join(lut.title.replace('"', "'").split())
     lines = [f'{"# " if lut.shaper is not None else ""}TITLE "{title}"'] if title else []
     rows = [lut.table.detach().flatten(1).T]  # R is the last axis, so it runs fastest
@@ -118,8 +117,6 @@ def _rows(lines: list[str], start: int, expected: int, name: str) -> np.ndarray:
 
 
 def _format_rows(rows: np.ndarray) -> str:
-    if not np.isfinite(rows).all():
-        raise InputError("this LUT holds values that are not finite (NaN or infinity) and cannot be written")
     values = np.round(rows, 6) + 0.0  # no "-0.000000"
     return ("%.6f %.6f %.6f\n" * len(rows)) % tuple(values.ravel().tolist())
 

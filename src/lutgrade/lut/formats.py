@@ -10,7 +10,7 @@ from lutgrade.lut import ocio
 from lutgrade.lut.cube import read_cube, write_cube
 from lutgrade.lut.cube_header import MAX_CUBE_SIZE
 from lutgrade.lut.hald import hald_size, read_hald, write_hald
-from lutgrade.lut.lut import Lut
+from lutgrade.lut.lut import BAKED_SIZE, Lut
 from lutgrade.ops.lut3d import MAX_SIZE
 
 _PICTURES = (".png", ".tif", ".tiff")
@@ -26,7 +26,6 @@ _WRITERS: dict[str, Callable[[Lut, str | Path], Path]] = {
 }
 _SHAPING = (".cube", *ocio.CHAINS)  # formats that hold a shaper
 _CLIPPING = (".3dl", *_PICTURES)  # formats of integers
-_BAKED_SIZE = 65  # nodes a side at the least where a shaper is baked in
 READABLE = tuple(sorted(_READERS))
 WRITABLE = tuple(sorted(_WRITERS))
 
@@ -84,7 +83,7 @@ def convert(source: str | Path, target: str | Path, *, size: int | None = None, 
     loaded = load(source, largest=MAX_CUBE_SIZE)
     lut = loaded.blend(strength)
     if lut.shaper is not None and suffix not in _SHAPING:
-        lut = lut.resize(size or max(lut.size, _BAKED_SIZE))
+        lut = lut.resize(size or max(lut.size, BAKED_SIZE))
     if size is not None:
         lut = lut.resize(size)
     if suffix in _PICTURES:

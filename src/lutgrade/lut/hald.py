@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from lutgrade.errors import InputError
-from lutgrade.lut.files import read_bytes, write_bytes
+from lutgrade.lut.files import check_writable_lut, read_bytes, write_bytes
 from lutgrade.lut.lut import Lut
 
 DEFAULT_LEVEL = 8  # 64 nodes a side, a picture of 512 x 512
@@ -44,11 +44,13 @@ def write_hald(lut: Lut, path: str | Path, *, level: int | None = None, bits: in
         path: a `.png` or `.tif` file.
         level: 2 to 16; by default the one of the LUT's own size where there is one, else 8 (64 nodes a side).
         bits: per channel.
+
+    Raises:
+        InputError: a batch, values that are not finite, another domain, bits or a level that there are not.
     """
     import cv2
 
-    if lut.batch is not None:
-        raise InputError(f"a HaldCLUT holds one LUT, not a batch of {lut.batch}; write them one by one")
+    check_writable_lut(lut, "HaldCLUT")
     if not lut.unit_domain:
         raise InputError("a HaldCLUT has the domain [0, 1] and this LUT another one; write a .cube instead")
     if bits not in (8, 16):
@@ -57,8 +59,6 @@ def write_hald(lut: Lut, path: str | Path, *, level: int | None = None, bits: in
     if level not in _LEVELS:
         raise InputError(f"a HaldCLUT has a level of {_LEVELS[0]} to {_LEVELS[-1]}, not {level}")
     cube = lut.resize(level**2).table.detach().cpu().double().numpy()
-    if not np.isfinite(cube).all():
-        raise InputError("this LUT holds values that are not finite (NaN or infinity) and cannot be written")
     codes = np.round(np.clip(np.moveaxis(cube, 0, -1), 0, 1) * (2**bits - 1))
     picture = codes.astype(np.uint8 if bits == 8 else np.uint16).reshape(level**3, level**3, 3)
     _, encoded = cv2.imencode(Path(path).suffix, picture[..., ::-1])  # OpenCV has B, G, R

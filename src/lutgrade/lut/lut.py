@@ -14,6 +14,8 @@ from lutgrade.errors import InputError
 from lutgrade.ops import apply_lut
 from lutgrade.ops.lut3d import MAX_SIZE
 
+BAKED_SIZE = 65  # nodes a side at the least, where what is no table is made one: a shaper, a file's operations
+
 
 def identity_table(
     size: int, *, dtype: torch.dtype = torch.float32, device: torch.device | str | None = None
@@ -198,10 +200,13 @@ class Lut:
         return Lut(after(flat).reshape(shape), first.domain, title=self.title or after.title)
 
     def blend(self, strength: float) -> Lut:
-        """Mixes the grade with the identity: 0 is exactly the identity, 1 this LUT, above 1 extrapolates."""
+        """Mixes the grade with the identity: 0 is exactly the identity, 1 this LUT, above 1 extrapolates.
+
+        A shaper is baked in, unless the strength is 1.
+        """
         if strength == 1:
             return self
-        plain = self if self.shaper is None else self.resize(max(self.size, 65))
+        plain = self if self.shaper is None else self.resize(max(self.size, BAKED_SIZE))
         inputs = plain._inputs().expand_as(plain.table)
         table = inputs.clone() if strength == 0 else torch.lerp(inputs, plain.table, strength)
         return dataclasses.replace(plain, table=table)

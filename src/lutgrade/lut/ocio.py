@@ -2,7 +2,7 @@
 
 A file is a chain of operations. Where it is `[scaling] [1-D curves] cube [matrix]`, it becomes a domain, a shaper
 and a table of the file's own size, with nothing lost; a chain of curves alone becomes curves. Any other chain is
-sampled on a cube of at least 65 nodes a side.
+sampled on a cube of at least `BAKED_SIZE` nodes a side.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from lutgrade.errors import InputError
-from lutgrade.lut.files import read_bytes, write_bytes
-from lutgrade.lut.lut import Lut, identity_table
+from lutgrade.lut.files import check_writable_lut, read_bytes, write_bytes
+from lutgrade.lut.lut import BAKED_SIZE, Lut, identity_table
 from lutgrade.ops.lut3d import MAX_SIZE
 
 READABLE = (
@@ -27,7 +27,6 @@ READABLE = (
 CHAINS = {".clf": "Academy/ASC Common LUT Format", ".ctf": "Color Transform Format"}  # hold domain and shaper
 CUBES = {".3dl": "flame", ".csp": "cinespace", ".itx": "iridas_itx", ".spi3d": "spi3d"}
 
-BAKED_SIZE = 65  # nodes a side where the file does not say
 BAKED_CURVE = 4096  # samples of curves that are not one stored curve
 
 _Function = Callable[[np.ndarray], np.ndarray]  # colours [N, 3] to the same, float32
@@ -54,12 +53,9 @@ def write_ocio(lut: Lut, path: str | Path) -> Path:
         InputError: the format cannot hold this LUT.
     """
     suffix = Path(path).suffix.lower()
-    if lut.batch is not None:
-        raise InputError(f"a {suffix} file holds one LUT, not a batch of {lut.batch}; write them one by one")
+    check_writable_lut(lut, f"{suffix} file")
     if lut.size > MAX_SIZE:
         raise InputError(f"a {suffix} file is written with up to {MAX_SIZE} nodes a side, this LUT has {lut.size}")
-    if not all(bool(t.isfinite().all()) for t in (lut.table, lut.shaper) if t is not None):
-        raise InputError("this LUT holds values that are not finite (NaN or infinity) and cannot be written")
     if suffix in CHAINS:
         text = _to_group(lut).write(CHAINS[suffix], _raw_config())
     elif lut.shaper is not None:

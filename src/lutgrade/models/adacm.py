@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from lutgrade.lut import Lut, identity_table
 from lutgrade.models.encoders import SmallEncoder, VGGEncoder
-from lutgrade.models.pair import FeatureOptions, PairModel
+from lutgrade.models.layers import damped
+from lutgrade.models.pair import FeatureOptions, PairModel, predicted_lut
 
 COLOR_HIDDEN = (16, 16)  # hidden channels of the network of colours
 
@@ -25,8 +26,7 @@ class ColorNetwork(nn.Module):
         super().__init__()
         self.size = size
         layers = [nn.Linear(i, o) for i, o in zip((3, *COLOR_HIDDEN), (*COLOR_HIDDEN, 3), strict=True)]
-        nn.init.zeros_(layers[-1].weight)  # the residual starts at zero, but for what the head adds
-        nn.init.zeros_(layers[-1].bias)
+        damped(layers[-1])  # the residual starts at zero, but for what the head adds
         self.shapes = [layer.weight.shape for layer in layers]
         start = torch.cat([p.detach().flatten() for layer in layers for p in (layer.weight, layer.bias)])
         self.start = nn.Parameter(start)  # the weights for every pair, to which the head adds
@@ -71,16 +71,8 @@ class AdaCM(PairModel):
     ) -> None:
         super().__init__(encoder, size, **features)
         self.network = ColorNetwork(size)
-        last = nn.Linear(hidden, self.network.count)
-        with torch.no_grad():
-            last.weight.mul_(0.1)
-            last.bias.zero_()
-        self.head = self.make_head(hidden, last)
+        self.head = self.make_head(hidden, self.network.count, 0.1)
 
     def forward(self, content: Tensor, reference: Tensor) -> Lut:
-        """Images `[B, 3, H, W]`, sRGB-encoded in [0, 1], sizes may differ, to a LUT an image.
-
-        In training the tables are left unclamped, so that nodes outside [0, 1] keep a gradient.
-        """
-        lut = Lut.from_residual(self.network(self.head(self.features(content, reference))))
-        return lut if self.training else Lut(lut.table.clamp(0, 1))
+        """Images `[B, 3, H, W]`, sRGB-encoded in [0, 1], sizes may differ, to a LUT an image (`predicted_lut`)."""
+        return predicted_lut(self.network(self.head(self.features(content, reference))), training=self.training)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lutgrade.models.encoders import SmallEncoder, VGGEncoder, to_square
+from lutgrade.models.layers import group_norm
 from lutgrade.models.pixels import check_images
 
 Norm = Literal["group", "batch"]
@@ -30,7 +31,7 @@ def mean_std(features: Tensor, eps: float = 1e-5) -> tuple[Tensor, Tensor]:
 
 def make_norm(kind: Norm, channels: int) -> nn.Module:
     """`group` normalises groups of eight channels of one image, `batch` each channel over the batch."""
-    return nn.GroupNorm(max(channels // 8, 1), channels) if kind == "group" else nn.BatchNorm2d(channels)
+    return group_norm(channels) if kind == "group" else nn.BatchNorm2d(channels)
 
 
 class FeatureBlock(nn.Module):

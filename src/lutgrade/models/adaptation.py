@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from lutgrade.models.frames import clean
 from lutgrade.protocols import Objective, Sample
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -59,5 +60,5 @@ def adapt(
 
 def as_sample(content: Tensor, reference: Tensor) -> Sample:
     """Pairs of images as a batch of clips of one frame, NaN as 0; copies, so that autograd can use them."""
-    clean = [image.detach().clone().float().nan_to_num(0.0).clamp(0, 1) for image in (content, reference)]
-    return Sample(frames=clean[0][:, None], reference=clean[1][:, None])
+    content, reference = (clean(image.detach().clone().float()) for image in (content, reference))
+    return Sample(frames=content[:, None], reference=reference[:, None])

@@ -90,6 +90,10 @@ class BasisAt:
     mean: Tensor
     components: Tensor
 
+    def joined(self, other: BasisAt) -> BasisAt:
+        """At the colours of both, of the same images."""
+        return BasisAt(torch.cat([self.mean, other.mean], dim=1), torch.cat([self.components, other.components], dim=1))
+
     def __call__(self, coefficients: Tensor) -> Tensor:
         """What the LUT of coefficients `[B, K]` makes of the colours, `[B, N, 3]`."""
         with torch.autocast(coefficients.device.type, enabled=False):

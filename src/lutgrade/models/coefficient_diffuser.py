@@ -13,6 +13,7 @@ from torch.nn.functional import silu
 from lutgrade.lut import Lut
 from lutgrade.models.diffusion import Diffusion
 from lutgrade.models.evidence import Evidence
+from lutgrade.models.layers import damped
 from lutgrade.models.lut_diffusion import Condition, LutDiffusion
 from lutgrade.models.predictor import LutSamples
 
@@ -23,8 +24,8 @@ class CoefficientDiffuser(LutDiffusion):
     """Draws a LUT's principal components by diffusion, told of the pair by its matched colours (ours).
 
     What is observed of a LUT through noise and what the pair tells of it are both Gaussian, so that their product is
-    known in closed form: the network starts from its mean, and corrects what a Gaussian gets wrong. Untrained, it
-    draws from the Gaussian.
+    known in closed form: the network starts from its mean, and corrects what a Gaussian gets wrong, in units of its
+    deviation, so that what is known for certain stays. Untrained, it draws from the Gaussian.
 
     Args:
         reader: makes the condition encoder of a size and a number of components.
@@ -35,6 +36,8 @@ class CoefficientDiffuser(LutDiffusion):
         hidden: channels of the network.
         layers: blocks of it.
         anchor: False leaves the closed form out, so that the network predicts alone.
+        correction: how much of what the network has learned is used beside the closed form, outside of training; a
+            network that has seen few LUTs is too sure of itself.
         sampling: steps, samples, temperature, guidance, dropout and seed of `LutDiffusion`.
     """
 
@@ -49,14 +52,15 @@ class CoefficientDiffuser(LutDiffusion):
         hidden: int = 384,
         layers: int = 3,
         anchor: bool = True,
+        correction: float = 1.0,
         **sampling: Any,
     ) -> None:
         super().__init__(diffusion, (components,), **sampling)
-        self.size, self.scale = size, scale
+        self.size, self.scale, self.correction = size, scale, correction
         self.reader = reader(size, components)
         self.normalise = nn.LayerNorm(self.reader.length)
         # Logs of how far the pair's Gaussian is trusted: the precision of each component, and the information's factor.
-        self.calibrate = _zeroed(nn.Linear(self.reader.length, components + 1)) if anchor else None
+        self.calibrate = damped(nn.Linear(self.reader.length, components + 1)) if anchor else None
         self.network = Denoiser((4 if anchor else 2) * components + self.reader.length, components, hidden, layers)
 
     def initialise(self) -> None:
@@ -87,7 +91,9 @@ class CoefficientDiffuser(LutDiffusion):
             return self.network(torch.cat(known, dim=1), timestep).float()
         expected, deviation = self._expected(noisy, timestep, condition, self.calibrate(features).float())
         correction = self.network(torch.cat([*known, expected, deviation], dim=1), timestep).float()
-        return self.diffusion.predict(expected, noisy, timestep) + correction
+        if not self.training:
+            correction = self.correction * correction
+        return self.diffusion.predict(expected + deviation * correction, noisy, timestep)
 
     def _expected(self, noisy: Tensor, timestep: Tensor, condition: Condition, trust: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and deviations `[B, K]` of the latents, given what the pair and their noisy version tell."""
@@ -120,12 +126,12 @@ class Denoiser(nn.Module):
         self.time = nn.Sequential(nn.Linear(WAVES, hidden), nn.SiLU())
         self.first = nn.Linear(inputs, hidden)
         self.norms = nn.ModuleList(nn.LayerNorm(hidden, elementwise_affine=False) for _ in range(layers))
-        self.modulations = nn.ModuleList(_zeroed(nn.Linear(hidden, 2 * hidden)) for _ in range(layers))
+        self.modulations = nn.ModuleList(damped(nn.Linear(hidden, 2 * hidden)) for _ in range(layers))
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.Linear(hidden, 2 * hidden), nn.SiLU(), nn.Linear(2 * hidden, hidden))
             for _ in range(layers)
         )
-        self.last = _zeroed(nn.Linear(hidden, outputs))
+        self.last = damped(nn.Linear(hidden, outputs))
 
     def forward(self, known: Tensor, timestep: Tensor) -> Tensor:
         """`[B, inputs]` at timesteps `[B]` to `[B, outputs]`."""
@@ -137,9 +143,3 @@ class Denoiser(nn.Module):
             scale, shift = modulation(time).chunk(2, dim=1)
             x = x + block(norm(x) * (1 + scale) + shift)
         return self.last(silu(x))
-
-
-def _zeroed(layer: nn.Linear) -> nn.Linear:
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from lutgrade.lut import Lut
 from lutgrade.models.evidence import Evidence
+from lutgrade.models.layers import damped
+from lutgrade.models.pair import predicted_lut
 from lutgrade.models.pixels import check_images
 from lutgrade.models.predictor import LutSamples
 
@@ -45,10 +47,7 @@ class ConditionedLut(nn.Module):
     ) -> None:
         super().__init__()
         self.reader, self.generator = reader(size, components), generator(size)
-        last = nn.Linear(hidden, self.generator.count)
-        with torch.no_grad():
-            last.weight.mul_(0.1)
-            last.bias.zero_()
+        last = damped(nn.Linear(hidden, self.generator.count), 0.1)
         self.normalise = nn.LayerNorm(self.reader.length)
         self.head = nn.Sequential(
             nn.Linear(self.reader.length + components, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), last
@@ -63,12 +62,8 @@ class ConditionedLut(nn.Module):
         self.reader.fit_to(data)
 
     def forward(self, content: Tensor, reference: Tensor) -> Lut:
-        """Images `[B, 3, H, W]`, sRGB-encoded in [0, 1], sizes may differ, to a LUT an image.
-
-        In training the tables are left unclamped, so that nodes outside [0, 1] keep a gradient.
-        """
+        """Images `[B, 3, H, W]`, sRGB-encoded in [0, 1], sizes may differ, to a LUT an image (`predicted_lut`)."""
         check_images(content, reference)
         told = self.reader(content, reference)
         numbers = self.head(torch.cat([self.normalise(told["features"]), told["mean"]], dim=1)).float()
-        lut = Lut.from_residual(self.generator(numbers))
-        return lut if self.training else Lut(lut.table.clamp(0, 1))
+        return predicted_lut(self.generator(numbers), training=self.training)

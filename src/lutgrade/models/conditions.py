@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from lutgrade.errors import InputError
 from lutgrade.models.descriptors import Descriptor
 from lutgrade.models.frames import FrameCodec
 from lutgrade.models.gs_extractor import GSExtractor
 from lutgrade.models.kept import Kept
 from lutgrade.models.reference_attention import Banks
-from lutgrade.weights import MissingWeights
+from lutgrade.models.starting import start_part
 
 STAGE_1 = "extractor."  # in front of the GS-Extractor's weights in a checkpoint of the image editor
 
@@ -49,27 +47,19 @@ class StyleDifference(nn.Module):
         cached: int = 0,
     ) -> None:
         super().__init__()
-        if cached and not frozen:
-            raise InputError("banks of an extractor that is trained cannot be kept; set cached=0 or frozen=true")
         self.codec, self.checkpoint = codec, checkpoint
+        self._kept = Kept(cached, frozen=frozen)
         self.extractor = GSExtractor(**(extractor or {})).requires_grad_(not frozen)
-        self._kept = Kept(cached)
 
     def initialise(self) -> None:
         """Reads stage 1's weights where they are named.
 
         Raises:
             MissingWeights: there is no such checkpoint.
-            InputError: its extractor is of another shape.
+            InputError: it is of no image editor, or its extractor is of another shape.
         """
-        if self.checkpoint is None:
-            return
-        state = read_extractor(self.checkpoint)
-        try:
-            self.extractor.load_state_dict(state)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[1].strip()
-            raise InputError(f"{self.checkpoint} holds another GS-Extractor: {reason}") from error
+        if self.checkpoint is not None:
+            start_part(self.extractor, self.checkpoint, STAGE_1, "stage 2 starts from stage 1's extractor: train it")
 
     def forward(self, content: Tensor, reference: Tensor) -> Banks:
         """The differences of all banks, in pairing order."""
@@ -104,21 +94,3 @@ class DescriptorDifference(nn.Module):
     def forward(self, content: Tensor, reference: Tensor) -> Banks:
         """One bank `[B, tokens, width]`."""
         return {"tokens": self.mlp(self.descriptor(reference) - self.descriptor(content)).unflatten(1, self.shape)}
-
-
-def read_extractor(checkpoint: str | Path) -> dict[str, Tensor]:
-    """The state of the GS-Extractor in the checkpoint of an image editor (stage 1).
-
-    Raises:
-        MissingWeights: there is no such checkpoint.
-        InputError: it holds no extractor.
-    """
-    from safetensors.torch import load_file
-
-    path = Path(checkpoint) / "model.safetensors"
-    if not path.is_file():
-        raise MissingWeights(f"stage 2 starts from stage 1's extractor: train it, so that {path} is there")
-    found = {key[len(STAGE_1) :]: value for key, value in load_file(path).items() if key.startswith(STAGE_1)}
-    if not found:
-        raise InputError(f"{path} holds no GS-Extractor: it is no checkpoint of an image editor")
-    return found

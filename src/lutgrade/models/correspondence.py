@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from lutgrade.models.layers import damped
+
 REACH = 0.3  # how far a patch's colour may be corrected apart from what was found
 TRUST = (-8.0, 8.0)  # bounds of the log of a precision
 
@@ -33,9 +35,7 @@ class Correspondence(nn.Module):
         self.structure = nn.Parameter(torch.full((heads,), 3.0))  # logs of what likeness counts, per head
         self.nearness = nn.Parameter(torch.linspace(1.0, 4.0, heads))
         self.candidates = heads + 2
-        last = nn.Linear(width, self.candidates + 3 + 1)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+        last = damped(nn.Linear(width, self.candidates + 3 + 1))
         with torch.no_grad():
             last.bias[heads] = 2.0  # untrained, the guess is mostly kept
             last.bias[-1] = 6.0 - math.log(patches)

@@ -6,20 +6,15 @@ model that is asked for one LUT does not have.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from lutgrade.errors import InputError
-from lutgrade.torchvision_shim import prepare_torchvision
-
-if TYPE_CHECKING:
-    from diffusers import DDIMScheduler
 
 Prediction = Literal["epsilon", "v_prediction", "sample"]
 Betas = Literal["linear", "scaled_linear"]
@@ -109,14 +104,11 @@ class Diffusion:
         noise = (noisy - signal * clean) / rest
         return noise if self.prediction == "epsilon" else signal * noise - rest * clean
 
-    def sample(self, denoise: Denoise, noise: Tensor, steps: int = 25) -> Tensor:
-        """The last of `trajectory`."""
-        return deque(self.trajectory(denoise, noise, steps), maxlen=1)[0]
-
     def trajectory(self, denoise: Denoise, noise: Tensor, steps: int = 25) -> Iterator[Tensor]:
         """What DDIM without added noise (Song et al. 2021) makes of `noise` `[B, ...]`, after each of its steps."""
+        timesteps = self.timesteps(steps).to(noise.device)
         x, stride = noise, self.steps // steps
-        for timestep in self.timesteps(steps).to(noise.device):
+        for timestep in timesteps:
             each = timestep.expand(len(x))
             clean = self.clean(denoise(x, timestep), x, each)
             signal, rest = self._shares(x, each)
@@ -130,31 +122,14 @@ class Diffusion:
         """The timesteps that the sampler visits, falling, `[steps]`.
 
         Raises:
-            InputError: fewer than one, or more than the schedule has.
+            InputError: fewer than one, or more than the schedule has room for.
         """
-        if not 1 <= steps <= self.steps:
-            raise InputError(f"{steps} steps of sampling; from 1 to {self.steps} can be made")
+        most = self.steps - (self.spacing == "leading")  # which leaves out the first
+        if not 1 <= steps <= most:
+            raise InputError(f"{steps} steps of sampling; from 1 to {most} can be made")
         if self.spacing == "leading":
             return torch.arange(steps).flip(0) * (self.steps // steps) + 1
         return (self.steps - torch.arange(steps, dtype=torch.float64) * self.steps / steps).round().long() - 1
-
-    def scheduler(self) -> DDIMScheduler:
-        """diffusers' own of the same process, for its other samplers."""
-        prepare_torchvision()
-        from diffusers import DDIMScheduler
-
-        return DDIMScheduler(
-            num_train_timesteps=self.steps,
-            beta_start=FIRST,
-            beta_end=LAST,
-            beta_schedule=self.betas,
-            prediction_type=self.prediction,
-            rescale_betas_zero_snr=self.zero_terminal_snr,
-            timestep_spacing=self.spacing,
-            steps_offset=1 if self.spacing == "leading" else 0,
-            clip_sample=False,
-            set_alpha_to_one=True,
-        )
 
     def _shares(self, like: Tensor, timestep: Tensor) -> tuple[Tensor, Tensor]:
         """The roots of the variances of sample and noise, shaped to multiply `[B, ...]`."""

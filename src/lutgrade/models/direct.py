@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +14,7 @@ from lutgrade.models.pixels import check_images
 from lutgrade.protocols import Objective
 
 
+@dataclass(eq=False)
 class DirectLut:
     """Optimises a LUT for each pair under an objective, from the identity; no weights.
 
@@ -26,34 +29,30 @@ class DirectLut:
         resolution: side that the images are resized to, which changes their statistics little.
     """
 
-    def __init__(
-        self,
-        objective: Objective,
-        *,
-        size: int = 33,
-        steps: int = 60,
-        learning_rate: float = 0.01,
-        resolution: int = 96,
-    ) -> None:
-        self.objective = objective
-        self.resolution = resolution
-        self.size = size
-        self.steps = steps
-        self.learning_rate = learning_rate
+    objective: Objective
+    _: KW_ONLY
+    size: int = 33
+    steps: int = 60
+    learning_rate: float = 0.01
+    resolution: int = 96
 
     def __call__(self, content: Tensor, reference: Tensor) -> Lut:
         """Images `[B, 3, H, W]`, sRGB-encoded in [0, 1], sizes may differ, to a LUT an image, in [0, 1]."""
         check_images(content, reference)
-        content, reference = (to_square(image, self.resolution) for image in (content, reference))
-        tables = [self._optimise(c[None], r[None]) for c, r in zip(content, reference, strict=True)]
-        return Lut(torch.cat(tables))
+        content, reference = (to_square(image, self.resolution).float() for image in (content, reference))
+        with torch.autocast(content.device.type, enabled=False), torch.inference_mode(False):
+            tables = [self._optimise(c[None], r[None]) for c, r in zip(content, reference, strict=True)]
+        return Lut(torch.stack(tables).clamp(0, 1))
 
     def _optimise(self, content: Tensor, reference: Tensor) -> Tensor:
-        """The table `[1, 3, S, S, S]` of one pair."""
-        with torch.inference_mode(False):
-            start = LutParameter(self.size).to(content.device)
-        tuned = adapt(start, content, reference, self.objective, steps=self.steps, learning_rate=self.learning_rate)
-        return tuned(content, reference).table.detach().clamp(0, 1)
+        """The table `[3, S, S, S]` of one pair."""
+        tuned = self._minimise(LutParameter(self.size).to(content.device), content, reference)
+        return tuned(content, reference).table[0].detach()
+
+    def _minimise(self, start: nn.Module, content: Tensor, reference: Tensor) -> nn.Module:
+        """The model, its parameters moved towards a minimum of the objective."""
+        rate = self.learning_rate
+        return adapt(start, content, reference, self.objective, steps=self.steps, learning_rate=rate)
 
 
 class LutParameter(nn.Module):

@@ -5,10 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lutgrade.models.encoders import IMAGENET_FILE, VGGEncoder
-from lutgrade.weights import Weights
-
-VGG19 = Weights(IMAGENET_FILE, f"https://download.pytorch.org/models/{IMAGENET_FILE}")
+from lutgrade.models.encoders import VGGEncoder, read_vgg
 
 
 class EarlyVGG(nn.Module):
@@ -29,17 +26,12 @@ class EarlyVGG(nn.Module):
         """Reads the weights.
 
         Raises:
-            MissingWeights: torchvision's file is not on this machine; says how to get it.
-            InputError: the file is missing, or is not a VGG-19.
+            MissingWeights: the file is not there; says how to get it.
+            InputError: it is not a VGG-19.
         """
-        if self.vgg.weights is None:
-            return
-        if self.vgg.weights == "imagenet":
-            VGG19.path()
-        whole = VGGEncoder(self.vgg.weights)
-        whole.initialise()
-        kept = self.vgg.state_dict().keys()
-        self.vgg.load_state_dict({name: value for name, value in whole.state_dict().items() if name in kept})
+        if self.vgg.weights is not None:
+            whole = read_vgg(self.vgg.weights)
+            self.vgg.load_state_dict({name: whole[name] for name in self.vgg.state_dict()})
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """`[B, 3, H, W]`, sRGB-encoded in [0, 1], to maps of H x W, H x W and half of both."""

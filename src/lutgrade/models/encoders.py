@@ -9,9 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lutgrade.errors import InputError
+from lutgrade.models.frames import clean, resized
+from lutgrade.models.layers import group_norm
+from lutgrade.weights import VGG19, MissingWeights
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, sRGB-encoded
-IMAGENET_FILE = "vgg19-dcbb9e9d.pth"  # where torchvision puts its weights, under torch.hub.get_dir()/checkpoints
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # sRGB-encoded
 
 # Convolutions in order, (in, out); a 2 x 2 max pool comes before those in `_AFTER_POOL`; `_TAPS` end a scale.
 _CONVOLUTIONS = (
@@ -49,7 +51,8 @@ class VGGEncoder(nn.Module):
         """Reads the weights that training starts from; a checkpoint that is loaded brings its own.
 
         Raises:
-            InputError: the file is missing, with how to get it, or is not a VGG-19.
+            MissingWeights: the file is not there; says how to get it.
+            InputError: it is not a VGG-19.
         """
         if self.weights is not None:
             self.load_state_dict(read_vgg(self.weights))
@@ -88,9 +91,7 @@ class SmallEncoder(nn.Module):
                 nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in zip(inputs, self.channels, strict=True)
             )
         # The first scale keeps the level of each channel, which is what a grade changes.
-        self.norms = nn.ModuleList(
-            nn.GroupNorm(max(o // 8, 1), o) if k else nn.Identity() for k, o in enumerate(self.channels)
-        )
+        self.norms = nn.ModuleList(group_norm(o) if k else nn.Identity() for k, o in enumerate(self.channels))
         self.requires_grad_(not frozen)
 
     def initialise(self) -> None:
@@ -107,31 +108,23 @@ class SmallEncoder(nn.Module):
 
 def to_square(image: Tensor, side: int) -> Tensor:
     """Images `[B, 3, H, W]` as `[B, 3, side, side]` in [0, 1], NaN as 0; shrunk with antialiasing, shape ignored."""
-    image = image.nan_to_num(0.0).clamp(0, 1)
-    if tuple(image.shape[-2:]) == (side, side):
-        return image
-    # Bilinear weights sum to 1 up to rounding, so a white image could come out a little over.
-    return F.interpolate(image, (side, side), mode="bilinear", antialias=True).clamp(0, 1)
+    return resized(clean(image), side, side)
 
 
 def read_vgg(weights: str | Path) -> dict[str, Tensor]:
-    """The state of a `VGGEncoder` from "imagenet" or the path of a published VGG-19."""
-    path = Path(torch.hub.get_dir(), "checkpoints", IMAGENET_FILE) if weights == "imagenet" else Path(weights)
+    """The state of a `VGGEncoder` from "imagenet" or the path of a published VGG-19; raises as its `initialise`."""
+    path = VGG19.path() if weights == "imagenet" else Path(weights)
     if not path.is_file():
-        command = "python -c 'from torchvision.models import vgg19; vgg19(weights=\"IMAGENET1K_V1\")'"
-        raise InputError(f"no VGG-19 weights at {path}; download torchvision's with: {command}")
+        raise MissingWeights(f"there is no VGG-19 at {path}; get {VGG19.url} and save it there")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        return _from_published(state)
+        return _from_published(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # torch.load fails in many ways on a file that is not its own
-        raise InputError(
-            f"{path} does not hold a VGG-19: {type(error).__name__} {str(error).splitlines()[:1]}"
-        ) from error
+        raise InputError(f"{path} does not hold a VGG-19 ({type(error).__name__})") from error
 
 
 def fold_normalisation(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """A linear map `[3, 3]`, `[3]` of ImageNet-normalised colours as the 1 x 1 convolution of plain ones."""
-    mean, std = torch.tensor(MEAN), torch.tensor(STD)
+    mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
     return (weight / std).view(3, 3, 1, 1), bias - weight @ (mean / std)
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from lutgrade.errors import InputError
 from lutgrade.models.basis import BasisAt, ResidualBasis
 from lutgrade.models.descriptors import Descriptor
 from lutgrade.models.kept import Kept
 from lutgrade.models.lut_diffusion import Condition
 from lutgrade.models.predictor import FITTED_LUTS, LutPredictor, LutSamples
-from lutgrade.weights import MissingWeights
+from lutgrade.models.starting import checkpoint_weights
+from lutgrade.weights import load_weights
 
 
 class Evidence(Protocol):
@@ -62,12 +61,16 @@ class PredictorEvidence(nn.Module):
         **predictor: Any,
     ) -> None:
         super().__init__()
-        if cached and not frozen:
-            raise InputError("what a predictor tells cannot be kept while it is trained; set cached=0 or frozen=true")
-        self._kept = Kept(cached)
+        self._kept = Kept(cached, frozen=frozen)
         self.checkpoint, self.frozen = checkpoint, frozen
         self.predictor = LutPredictor(size=size, components=components, **predictor).requires_grad_(not frozen)
         self.length = self.predictor.head[0].in_features
+
+    def train(self, mode: bool = True) -> PredictorEvidence:
+        """A frozen predictor goes on predicting as it does in use."""
+        super().train(mode)
+        self.predictor.train(mode and not self.frozen)
+        return self
 
     @property
     def basis(self) -> ResidualBasis:
@@ -79,15 +82,12 @@ class PredictorEvidence(nn.Module):
 
         Raises:
             MissingWeights: there is no such checkpoint.
+            InputError: it is of another predictor.
         """
         if self.checkpoint is None:
             return
-        from safetensors.torch import load_file
-
-        path = Path(self.checkpoint) / "model.safetensors"
-        if not path.is_file():
-            raise MissingWeights(f"the condition starts from a trained predictor: train one, so that {path} is there")
-        self.predictor.load_state_dict(load_file(path))
+        weights = checkpoint_weights(self.checkpoint, "the condition starts from a trained predictor: train one")
+        load_weights(self.predictor, weights, self.checkpoint)
 
     def fit_to(self, data: LutSamples) -> None:
         """Takes the components from the LUTs of a training set, unless a checkpoint has brought them."""

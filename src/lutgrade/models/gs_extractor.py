@@ -31,9 +31,9 @@ class GSExtractor(nn.Module):
         _strip(self.unet)
         add_reference_attention(self.unet)
 
-    def forward(self, latents: Tensor, context: Tensor | None, timestep: int = 0) -> Banks:
+    def forward(self, latents: Tensor, context: Tensor | None) -> Banks:
         """The banks of latents `[B, 4, h, w]` and image tokens `[B, tokens, 768]`: `[B, tokens, channels]` by block."""
-        return record_banks(self.unet, latents, timestep, context)
+        return record_banks(self.unet, latents, 0, context)  # the timestep of an image without noise
 
     def difference(
         self,
@@ -43,8 +43,11 @@ class GSExtractor(nn.Module):
         source_context: Tensor | None = None,
     ) -> Banks:
         """C = G(reference) - G(source) (Eq. 4) of latents and contexts as in `forward`, in one pass over both."""
-        context = None
-        if reference_context is not None and source_context is not None:
+        if reference_context is None or source_context is None:
+            if reference_context is not source_context:
+                raise InputError("the reference and the source need tokens both, or neither")
+            context = None
+        else:
             context = torch.cat([reference_context, source_context])
         halves = {name: bank.chunk(2) for name, bank in self(torch.cat([reference, source]), context).items()}
         return {name: of_reference - of_source for name, (of_reference, of_source) in halves.items()}

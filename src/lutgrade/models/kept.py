@@ -9,17 +9,25 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from lutgrade.errors import InputError
+
 Made = dict[str, Tensor]  # each [B, ...]
 
 
 class Kept:
-    """The last results of a frozen network, found again by the pixels they were made of; on the CPU.
+    """The last results of a frozen network, found again by the images they were made of; on the CPU.
 
     Args:
         count: how many are kept, each of one image or of one pair; 0 keeps none.
+        frozen: whether the network is.
+
+    Raises:
+        InputError: results are to be kept of a network that is trained.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, frozen: bool = True) -> None:
+        if count and not frozen:
+            raise InputError("what a network gives cannot be kept while it is trained; set cached=0 or frozen=true")
         self.count = count
         self.results: OrderedDict[bytes, Made] = OrderedDict()
 
@@ -43,5 +51,6 @@ class Kept:
 def _digest(*images: Tensor) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
     for image in images:
+        digest.update(f"{image.dtype} {list(image.shape)}".encode())  # one colour is the same bytes in many shapes
         digest.update(image.detach().cpu().contiguous().numpy().data)
     return digest.digest()

@@ -14,12 +14,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lutgrade.errors import InputError
+from lutgrade.models.encoders import IMAGENET_MEAN, IMAGENET_STD
+from lutgrade.models.frames import clean
 from lutgrade.models.pretrained import load_transformers, local_folder, missing_library, weights_digest
 from lutgrade.torchvision_shim import prepare_torchvision
 from lutgrade.weights import MissingWeights, Weights
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 RESNEXT = Weights("resnext50_32x4d-1a0047aa.pth", "https://download.pytorch.org/models/resnext50_32x4d-1a0047aa.pth")
 
 
@@ -42,7 +43,7 @@ class Preprocessing:
 
     def __call__(self, images: Tensor) -> Tensor:
         """`[K, 3, H, W]`, sRGB-encoded in [0, 1], NaN as 0, to `[K, 3, crop, crop]`."""
-        images = images.float().nan_to_num(0.0).clamp(0, 1)
+        images = clean(images.float())
         height, width = images.shape[-2:]
         short = min(height, width)
         # The longer side is cut to a whole number, as torchvision, and with it CLIP and transformers, have it.

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import interpolate, normalize
 
 from lutgrade.color.spaces import srgb_to_lab
 from lutgrade.errors import InputError
@@ -14,6 +14,7 @@ from lutgrade.errors import InputError
 BATCH = 16  # images that are encoded at once
 ROWS = 4096  # of the content that are compared at once
 TIE = 1e-6  # in cosine
+LAYOUT = 24  # pixels a side of the thumbnails that tell one view from another
 
 _LAB_LOW, _LAB_HIGH = (0.0, -110.0, -110.0), (100.0, 110.0, 110.0)  # holds sRGB
 
@@ -64,6 +65,18 @@ class KeyframeSelector:
                 t, n = divmod(first, b.shape[0])
                 best = (start + t, n, float(similarity[t, n]))
         return best
+
+
+def layouts(images: Tensor) -> Tensor:
+    """What images `[K, 3, H, W]` show where, whatever their grade: unit rows `[K, 576]`.
+
+    The order of the lumas of 24 x 24 thumbnails, which no rising tone curve changes; a dot product of two rows is
+    Spearman's rank correlation.
+    """
+    luma = images.float().mean(1, keepdim=True)
+    thumbnails = interpolate(luma, (LAYOUT, LAYOUT), mode="bilinear", antialias=True).flatten(1)
+    ranks = thumbnails.argsort(dim=1, stable=True).argsort(dim=1).float()
+    return normalize(ranks - ranks.mean(1, keepdim=True), dim=1)
 
 
 class LabHistogram:

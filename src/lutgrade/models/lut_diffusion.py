@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from lutgrade.errors import InputError
 from lutgrade.lut import Lut
 from lutgrade.models.diffusion import Diffusion
 from lutgrade.models.pixels import check_images
@@ -16,7 +17,7 @@ from lutgrade.models.pixels import check_images
 Condition = dict[str, Tensor]  # what a pair tells, by name, each `[B, ...]`; zeros tell nothing
 
 
-class LutDiffusion(nn.Module):
+class LutDiffusion(nn.Module, ABC):
     """Draws LUTs by denoising latents, given what a pair tells; subclasses say what latents and condition are.
 
     Args:
@@ -29,6 +30,9 @@ class LutDiffusion(nn.Module):
         guidance: how far to go from the prediction without the condition to the one with it; 1 needs no second pass.
         dropout: how often in training the condition is dropped, which guidance needs.
         seed: of the noise, where none is given.
+
+    Raises:
+        InputError: fewer than one sample, a negative temperature, or a dropout that is no share.
     """
 
     def __init__(
@@ -44,6 +48,10 @@ class LutDiffusion(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if samples < 1 or temperature < 0:
+            raise InputError(f"{samples} samples at a temperature of {temperature:g}; at least 1, and 0 or more")
+        if not 0 <= dropout <= 1:
+            raise InputError(f"dropout is {dropout:g}; it is a share, from 0 to 1")
         self.diffusion, self.latent = diffusion, latent
         self.steps, self.samples, self.temperature = steps, samples, temperature
         self.guidance, self.dropout, self.seed = guidance, dropout, seed

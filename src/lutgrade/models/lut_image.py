@@ -17,7 +17,7 @@ def image_side(size: int) -> int:
     """
     side = math.isqrt(size**3)
     if side**2 != size**3:
-        raise InputError(f"the {size**3} nodes of a LUT of size {size} fill no square image; 9, 16 or 25 a side do")
+        raise InputError(f"the {size**3} nodes of a LUT of size {size} fill no square image; 4, 9, 16 or 25 a side do")
     return side
 
 

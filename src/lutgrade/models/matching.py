@@ -8,11 +8,13 @@ not posterised; nothing bounds how far it may draw them together.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from lutgrade.errors import InputError
 from lutgrade.lut import Lut, identity_table
 from lutgrade.models.pixels import affine_lut, as_lut, check_images, color_space, moments, sample_pixels
 
@@ -32,7 +34,26 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Reinhard:
+class _AffineMatcher(ABC):
+    """Gives the content the reference's mean, and its covariance as far as the map of a subclass does."""
+
+    size: int = 33
+    space: str = "rgb"
+    max_gain: float = 2.0
+
+    def __call__(self, content: Tensor, reference: Tensor) -> Lut:
+        check_images(content, reference)
+        space = color_space(self.space)
+        (mean_c, cov_c), (mean_r, cov_r) = (moments(space.to(sample_pixels(image))) for image in (content, reference))
+        return affine_lut(space, self.matrix(cov_c, cov_r), mean_c, mean_r, content, self.size)
+
+    @abstractmethod
+    def matrix(self, cov_c: Tensor, cov_r: Tensor) -> Tensor:
+        """The linear part of the map `[B, 3, 3]`, from covariances `[B, 3, 3]` in the space."""
+
+
+@dataclass(frozen=True)
+class Reinhard(_AffineMatcher):
     """Mean and deviation per CIELAB axis (Reinhard et al. 2001, in Lab instead of their l-alpha-beta).
 
     Args:
@@ -41,18 +62,12 @@ class Reinhard:
         max_gain: the largest scale of an axis.
     """
 
-    size: int = 33
     space: str = "lab"
-    max_gain: float = 2.0
 
-    def __call__(self, content: Tensor, reference: Tensor) -> Lut:
-        check_images(content, reference)
-        space = color_space(self.space)
-        mean_c, cov_c = moments(space.to(sample_pixels(content)))
-        mean_r, cov_r = moments(space.to(sample_pixels(reference)))
-        variance_c, variance_r = (cov.diagonal(dim1=1, dim2=2)[..., None] + NOISE for cov in (cov_c, cov_r))
-        gain = (variance_r / variance_c).sqrt().clamp(max=self.max_gain)  # [B, 3, 1]
-        return affine_lut(space, torch.diag_embed(gain.squeeze(-1)), mean_c, mean_r, content, self.size)
+    def matrix(self, cov_c: Tensor, cov_r: Tensor) -> Tensor:
+        """The ratios of the deviations, `[B, 3, 3]`."""
+        variance_c, variance_r = (cov.diagonal(dim1=1, dim2=2) + NOISE for cov in (cov_c, cov_r))
+        return torch.diag_embed((variance_r / variance_c).sqrt().clamp(max=self.max_gain))
 
 
 @dataclass(frozen=True)
@@ -65,8 +80,11 @@ class HistogramMatching:
     Args:
         size: nodes a side.
         space: what to match in, `lab`, `oklab`, `rgb` or `linear`.
-        levels: quantiles an axis.
+        levels: quantiles an axis, at least 2.
         max_gain: the largest slope.
+
+    Raises:
+        InputError: fewer than 2 levels.
     """
 
     size: int = 33
@@ -74,11 +92,16 @@ class HistogramMatching:
     levels: int = 64
     max_gain: float = 4.0
 
+    def __post_init__(self) -> None:
+        if self.levels < 2:
+            raise InputError(f"a histogram is matched between 2 quantiles at least, not {self.levels}")
+
     def __call__(self, content: Tensor, reference: Tensor) -> Lut:
         check_images(content, reference)
         space = color_space(self.space)
-        source = _quantiles(space.to(sample_pixels(content)), self.levels)  # [B, 3, levels]
-        wanted = _quantiles(space.to(sample_pixels(reference)), self.levels)
+        source, wanted = (  # [B, 3, levels]
+            quantiles(space.to(sample_pixels(image)).squeeze(-1), self.levels) for image in (content, reference)
+        )
         steps = torch.minimum(wanted.diff(dim=-1), self.max_gain * source.diff(dim=-1))
         target = torch.cat([torch.zeros_like(wanted[..., :1]), steps.cumsum(dim=-1)], dim=-1)
         target = target + (wanted - target).mean(dim=-1, keepdim=True)
@@ -86,7 +109,7 @@ class HistogramMatching:
 
 
 @dataclass(frozen=True)
-class MKL:
+class MKL(_AffineMatcher):
     """Mean and covariance, by the linear Monge-Kantorovich map (Pitie and Kokaram 2007).
 
     Of all linear maps that turn the content's covariance into the reference's, the one that moves colours least:
@@ -98,17 +121,9 @@ class MKL:
         max_gain: the largest eigenvalue of T.
     """
 
-    size: int = 33
-    space: str = "rgb"
-    max_gain: float = 2.0
-
-    def __call__(self, content: Tensor, reference: Tensor) -> Lut:
-        check_images(content, reference)
-        space = color_space(self.space)
-        mean_c, cov_c = moments(space.to(sample_pixels(content)))
-        mean_r, cov_r = moments(space.to(sample_pixels(reference)))
-        transport = linear_transport(cov_c, cov_r, self.max_gain)
-        return affine_lut(space, transport, mean_c, mean_r, content, self.size)
+    def matrix(self, cov_c: Tensor, cov_r: Tensor) -> Tensor:
+        """T `[B, 3, 3]`."""
+        return linear_transport(cov_c, cov_r, self.max_gain)
 
 
 def linear_transport(cov_c: Tensor, cov_r: Tensor, max_gain: float, noise: float = NOISE) -> Tensor:
@@ -127,14 +142,17 @@ def _power(matrix: Tensor, exponent: float) -> Tensor:
     return (vectors * values.clamp_min(1e-18).pow(exponent)[:, None]) @ vectors.mT
 
 
-def _quantiles(colors: Tensor, levels: int) -> Tensor:
-    """Quantiles of each axis of `[B, 3, N, 1]` at the middles of `levels` equal parts, `[B, 3, levels]`."""
-    ranked = colors.squeeze(-1).sort(dim=-1).values
-    position = (torch.arange(levels, dtype=ranked.dtype, device=ranked.device) + 0.5) / levels
-    position = position * (ranked.shape[-1] - 1)
-    low = position.long()
-    high = (low + 1).clamp(max=ranked.shape[-1] - 1)
-    return torch.lerp(ranked[..., low], ranked[..., high], position - low)
+def quantiles(values: Tensor, count: int) -> Tensor:
+    """Of each row of `[B, 3, N]`, from the lowest, at the middles of `count` equal parts, `[B, 3, count]`.
+
+    The values themselves are the quantiles at the middles of N parts; between them it is linear.
+    """
+    ranked = values.sort(dim=-1).values
+    total = ranked.shape[-1]
+    place = (torch.arange(count, dtype=values.dtype, device=values.device) + 0.5) * total / count - 0.5
+    place = place.clamp(0, total - 1)
+    low = place.long()
+    return torch.lerp(ranked[..., low], ranked[..., (low + 1).clamp(max=total - 1)], place - low)
 
 
 def _piecewise(image: Tensor, source: Tensor, target: Tensor) -> Tensor:

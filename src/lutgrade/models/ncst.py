@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Unpack
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lutgrade.color import adjust
 from lutgrade.errors import InputError
@@ -149,10 +149,7 @@ class NCST(PairModel):
         check_ranges(ranges)
         super().__init__(encoder, size, **features)
         self.ranges = {name: (float(low), float(high)) for name, (low, high) in ranges.items()}
-        last = nn.Linear(hidden, len(ranges))
-        nn.init.zeros_(last.weight)  # the untrained model changes nothing
-        nn.init.zeros_(last.bias)
-        self.head = self.make_head(hidden, last)
+        self.head = self.make_head(hidden, len(ranges), 0.0)  # the untrained model changes nothing
 
     def parameters_by_name(self, content: Tensor, reference: Tensor) -> dict[str, Tensor]:
         """The amount `[B]` of every parameter, inside its range."""

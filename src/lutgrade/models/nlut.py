@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from lutgrade.lut import Lut
 from lutgrade.models.adain import Norm, make_norm
 from lutgrade.models.encoders import SmallEncoder, VGGEncoder
-from lutgrade.models.pair import PairModel
+from lutgrade.models.pair import PairModel, predicted_lut
 
 
 class LutBases(nn.Module):
@@ -93,13 +93,9 @@ class NLUT(PairModel):
             _start_wide(self.features.blocks)
 
     def forward(self, content: Tensor, reference: Tensor) -> Lut:
-        """Images `[B, 3, H, W]`, sRGB-encoded in [0, 1], sizes may differ, to a LUT an image.
-
-        In training the tables are left unclamped, so that nodes outside [0, 1] keep a gradient.
-        """
+        """Images `[B, 3, H, W]`, sRGB-encoded in [0, 1], sizes may differ, to a LUT an image (`predicted_lut`)."""
         weights = self.head(self.features(content, reference)).flatten(1)
-        lut = Lut.from_residual(self.bases(weights))
-        return lut if self.training else Lut(lut.table.clamp(0, 1))
+        return predicted_lut(self.bases(weights), training=self.training)
 
 
 def _start_wide(blocks: nn.Module) -> None:

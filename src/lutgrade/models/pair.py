@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TypedDict, Unpack
 
-from torch import nn
+from torch import Tensor, nn
 
-from lutgrade.models.adain import Norm, PairFeatures
+from lutgrade.lut import Lut
+from lutgrade.models.adain import GRID, Norm, PairFeatures
 from lutgrade.models.encoders import SmallEncoder, VGGEncoder
+from lutgrade.models.layers import damped
 
 
 class FeatureOptions(TypedDict, total=False):
@@ -37,6 +39,13 @@ class PairModel(nn.Module):
         """Reads the encoder's weights that training starts from."""
         self.features.encoder.initialise()
 
-    def make_head(self, hidden: int, last: nn.Linear) -> nn.Sequential:
-        """Two layers on the features `[B, C, 3, 3]`, the second given."""
-        return nn.Sequential(nn.Flatten(), nn.Linear(9 * self.features.channels, hidden), nn.SiLU(), last)
+    def make_head(self, hidden: int, outputs: int, gain: float) -> nn.Sequential:
+        """Two layers on the features `[B, C, 3, 3]`, the second `damped` by the gain."""
+        last = damped(nn.Linear(hidden, outputs), gain)
+        return nn.Sequential(nn.Flatten(), nn.Linear(GRID**2 * self.features.channels, hidden), nn.SiLU(), last)
+
+
+def predicted_lut(residual: Tensor, *, training: bool) -> Lut:
+    """The LUTs of residuals `[B, 3, S, S, S]`, in [0, 1]; in training unclamped: nodes outside keep a gradient."""
+    lut = Lut.from_residual(residual)
+    return lut if training else Lut(lut.table.clamp(0, 1))

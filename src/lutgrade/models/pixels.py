@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lutgrade.color.hdr import HDR_TRANSFERS, HdrTransfer, ictcp_to_light, light_to_ictcp
 from lutgrade.color.spaces import (
     lab_to_srgb,
     linear_to_srgb,
@@ -55,16 +56,34 @@ def _same(image: Tensor) -> Tensor:
     return image
 
 
+def _itp(transfer: HdrTransfer) -> ColorSpace:
+    """ICtCp with Ct halved, in which distances are Delta E ITP (BT.2124), of the code values of an HDR encoding.
+
+    A saturated colour as bright as the white of SDR lies about 1 from grey.
+    """
+
+    def halved(ictcp: Tensor, factor: float) -> Tensor:
+        return ictcp * ictcp.new_tensor([1.0, factor, 1.0])[:, None, None]
+
+    return ColorSpace(
+        lambda codes: halved(light_to_ictcp(transfer.decode(codes)), 0.5),
+        lambda itp: transfer.encode(ictcp_to_light(halved(itp, 2.0))),
+        grey=(1.0, 0.0, 0.0),
+        unit=0.25,
+    )
+
+
 SPACES = {
     "rgb": ColorSpace(_same, _same),
     "linear": ColorSpace(srgb_to_linear, linear_to_srgb),
     "lab": ColorSpace(srgb_to_lab, lab_to_srgb, grey=(1.0, 0.0, 0.0), unit=100.0),
     "oklab": ColorSpace(srgb_to_oklab, oklab_to_srgb, grey=(1.0, 0.0, 0.0)),
+    **{f"{transfer.name.lower()}_itp": _itp(transfer) for transfer in HDR_TRANSFERS.values()},
 }
 
 
 def color_space(name: str) -> ColorSpace:
-    """The space of that name: `rgb` (sRGB-encoded), `linear`, `lab` or `oklab`."""
+    """The space of that name: `rgb` (sRGB-encoded), `linear`, `lab` or `oklab`; of HDR codes `pq_itp` or `hlg_itp`."""
     if name not in SPACES:
         raise InputError(f"no colour space '{name}' to match in; there are {', '.join(SPACES)}")
     return SPACES[name]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lutgrade.lut import Lut
 from lutgrade.lut.fit import fit_lut
+from lutgrade.models.matching import quantiles
 from lutgrade.models.pixels import check_images, sample_pixels
 
 
@@ -53,19 +54,7 @@ class SlicedOT:
         for _ in range(self.iterations):
             frame = torch.linalg.qr(torch.randn(3, 3, generator=generator, dtype=torch.float64)).Q.to(content)
             axes = frame @ moved
-            wanted = _ranked(frame @ reference, axes.shape[-1])
+            wanted = quantiles(frame @ reference, axes.shape[-1])
             order = axes.argsort(dim=-1, stable=True)
             moved = moved + self.step * (frame.T @ (torch.empty_like(axes).scatter(2, order, wanted) - axes))
         return moved
-
-
-def _ranked(values: Tensor, count: int) -> Tensor:
-    """`count` quantiles of each row of `[B, 3, M]`, from the lowest, at the middles of equal parts."""
-    ranked = values.sort(dim=-1).values
-    total = ranked.shape[-1]
-    if total == count:
-        return ranked
-    place = (torch.arange(count, dtype=values.dtype, device=values.device) + 0.5) * total / count - 0.5
-    place = place.clamp(0, total - 1)
-    low = place.long()
-    return torch.lerp(ranked[..., low], ranked[..., (low + 1).clamp(max=total - 1)], place - low)

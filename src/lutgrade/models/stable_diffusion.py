@@ -146,9 +146,8 @@ class StableDiffusionCodec:
     @torch.no_grad()
     def context(self, images: Tensor) -> Tensor:
         """CLIP's pooled output before its projection, `[B, 1, 768]`."""
-        return self._clip.to(images.device)(images)[
-            :, None
-        ].clone()  # of an inference tensor, so that it can be trained on
+        pooled = self._clip.to(images.device)(images).clone()  # of an inference tensor, so that it can be trained on
+        return pooled[:, None]
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lutgrade.errors import InputError
 from lutgrade.lut import Lut
 from lutgrade.models.matching import linear_transport
 from lutgrade.models.pixels import ColorSpace, affine_lut, check_images, color_space, moments, sample_pixels
@@ -35,6 +36,9 @@ class UnbalancedMKL:
             to go much further is dropped instead.
         keep_level: the part of the content's mean level, along the grey axis, that the map keeps. The light of a
             scene differs more between two pictures of one grade than their colours do.
+
+    Raises:
+        InputError: a blur or a reach that is not above 0.
     """
 
     size: int = 33
@@ -45,6 +49,10 @@ class UnbalancedMKL:
     blur: float = 0.003
     reach: float = 0.05
     keep_level: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not (self.blur > 0 and self.reach > 0):
+            raise InputError(f"transport needs a blur and a reach above 0, not {self.blur:g} and {self.reach:g}")
 
     def __call__(self, content: Tensor, reference: Tensor) -> Lut:
         check_images(content, reference)

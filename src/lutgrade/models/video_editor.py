@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,8 +12,9 @@ from lutgrade.models.diffusion import Diffusion
 from lutgrade.models.editor import ImageEditor, per_frame
 from lutgrade.models.frames import FrameCodec
 from lutgrade.models.reference_attention import Banks, add_reference_attention, read_banks
+from lutgrade.models.starting import checkpoint_weights
 from lutgrade.torchvision_shim import prepare_torchvision
-from lutgrade.weights import MissingWeights
+from lutgrade.weights import load_weights
 
 TEMPORAL = ".motion_modules."  # in the names of the weights that the image editor lacks
 LONGEST = 32  # frames that the temporal blocks know the places of
@@ -63,19 +63,9 @@ class VideoEditor(ImageEditor):
         """
         if self.checkpoint is None:
             return
-        from safetensors.torch import load_file
-
-        file = Path(self.checkpoint) / "model.safetensors"
-        if not file.is_file():
-            raise MissingWeights(
-                f"temporal blocks are trained on an image editor: train it first, so that {file} is there"
-            )
-        try:
-            missing, extra = self.load_state_dict(load_file(file), strict=False)
-        except RuntimeError as error:
-            raise InputError(f"{file} holds another image editor: {str(error).splitlines()[1].strip()}") from error
-        if wrong := [*extra, *(name for name in missing if TEMPORAL not in name)]:
-            raise InputError(f"{file} holds another image editor: {len(wrong)} weights differ, as {wrong[0]}")
+        known = checkpoint_weights(self.checkpoint, "temporal blocks are trained on an image editor: train it first")
+        new = {name: value for name, value in self.state_dict().items() if TEMPORAL in name}
+        load_weights(self, new | known, self.checkpoint)
 
     def denoise(self, noisy: Tensor, source: Tensor, timestep: Tensor, context: Tensor, banks: Banks) -> Tensor:
         """As of the image editor; the frames of a clip see each other."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from lutgrade.color.spaces import srgb_to_lab
 from lutgrade.lut import Lut
 from lutgrade.objectives.features import FrozenFeatures
-from lutgrade.objectives.losses import monotonicity, smoothness
+from lutgrade.objectives.losses import check_weights, monotonicity, smoothness, with_loss
 from lutgrade.protocols import Sample
 
 
@@ -28,6 +28,9 @@ class ColorStyle:
         variation: weight of the mean absolute difference of neighbouring pixels.
         smoothness: weight of the slopes of the LUT's residual.
         monotonicity: weight of falling slopes of the LUT.
+
+    Raises:
+        InputError: no weight.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class ColorStyle:
             "smoothness": smoothness,
             "monotonicity": monotonicity,
         }
+        check_weights(self.weights)
 
     def __call__(self, model: nn.Module, batch: Sample) -> dict[str, Tensor]:
         """The loss of a batch's first frames and references, and its parts, unweighted.
@@ -64,22 +68,22 @@ class ColorStyle:
         content, reference = batch.frames[:, 0], batch.reference[:, 0]
         grade = model(content, reference)
         graded = grade(content)
-        with torch.no_grad():
-            wanted = self._grams(reference)
         terms: dict[str, Callable[[], Tensor]] = {
             "content": lambda: lightness_distance(graded, content),
-            "style": lambda: gram_distance(self._grams(graded), wanted),
+            "style": lambda: gram_distance(self._grams(graded), self._wanted(reference)),
             "variation": lambda: total_variation(graded),
         }
         if isinstance(grade, Lut):
             terms |= {"smoothness": lambda: smoothness(grade.table), "monotonicity": lambda: monotonicity(grade.table)}
-        parts = {name: term() for name, term in terms.items() if self.weights[name]}
-        loss = sum((self.weights[name] * part for name, part in parts.items()), graded.new_zeros(()))
-        return {"loss": loss, **parts}
+        return with_loss({name: term() for name, term in terms.items() if self.weights[name]}, self.weights)
 
     def _grams(self, image: Tensor) -> list[Tensor]:
         maps = self.features(image)
         return [gram(maps[layer]) for layer in self.layers]
+
+    @torch.no_grad()
+    def _wanted(self, reference: Tensor) -> list[Tensor]:
+        return self._grams(reference)
 
 
 def gram(features: Tensor) -> Tensor:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lutgrade.errors import InputError
 from lutgrade.lut import identity_table
 
 Distance = Literal["mse", "l2"]
+
+
+def check_weights(weights: Mapping[str, float]) -> None:
+    """Raises an InputError where no part of an objective counts."""
+    if not any(weights.values()):
+        raise InputError("an objective without a weight above 0 trains nothing")
+
+
+def with_loss(parts: Mapping[str, Tensor], weights: Mapping[str, float]) -> dict[str, Tensor]:
+    """The parts of an objective as they are, and their weighted sum as `loss`."""
+    return {"loss": sum((weights[name] * part for name, part in parts.items()), torch.zeros(())), **parts}
 
 
 def smoothness(table: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from lutgrade.errors import InputError
 from lutgrade.lut import Lut
 from lutgrade.objectives.features import FrozenFeatures
 from lutgrade.objectives.grading import lut_of
+from lutgrade.objectives.losses import check_weights, with_loss
 from lutgrade.protocols import Sample
 
 
@@ -83,8 +84,7 @@ class LutDenoising:
         features: nn.Module | None = None,
     ) -> None:
         self.weights = {"noise": noise, "image": image, "perceptual": perceptual, "table": table}
-        if not any(self.weights.values()):
-            raise InputError("an objective without a weight above 0 trains nothing")
+        check_weights(self.weights)
         if perceptual and features is None:
             raise InputError("a perceptual distance needs features")
         self.min_snr, self.draws = min_snr, draws
@@ -106,8 +106,7 @@ class LutDenoising:
         if any(weight for name, weight in self.weights.items() if name != "noise") or not torch.is_grad_enabled():
             clean = diffusion.clean(noised.predicted, noised.noisy, noised.timestep)
             parts |= self._of_the_lut(diffuser.decode(clean), batch, batch.lut)
-        loss = sum((self.weights[name] * part for name, part in parts.items()), noised.noise.new_zeros(()))
-        return {"loss": loss, **parts}
+        return with_loss(parts, self.weights)
 
     def _noised(self, model: Diffuser, batch: Sample, tables: Tensor) -> Noised:
         """Latents of the LUTs at random timesteps, and what the model predicts, told of their pairs."""

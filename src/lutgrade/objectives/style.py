@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +13,13 @@ from lutgrade.objectives.features import FrozenFeatures
 from lutgrade.objectives.grading import grade_batch
 from lutgrade.objectives.losses import (
     Distance,
+    check_weights,
     content_distance,
     histogram_divergence,
     monotonicity,
     smoothness,
     style_distance,
+    with_loss,
 )
 from lutgrade.protocols import Sample
 
@@ -34,6 +37,9 @@ class Style:
         distance: of features: "l2" is the norm that NCST writes, "mse" the mean square of NLUT's code.
         bins: of a histogram.
         resolution: side that images are resized to for the features; None keeps theirs.
+
+    Raises:
+        InputError: no weight.
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class Style:
             "smoothness": smoothness,
             "monotonicity": monotonicity,
         }
+        check_weights(self.weights)
         self.distance = distance
         self.bins = bins
         self.resolution = resolution
@@ -68,24 +75,23 @@ class Style:
             InputError: the weights of the features are missing, with how to get them.
         """
         result = grade_batch(model, batch)
-        with torch.no_grad():
-            wanted_content = self._encode(result.content)[-1]
-            wanted_style = self._encode(result.reference)
-        ours = self._encode(result.graded)
         frames = len(result.graded) // len(result.reference)
-        style = [scale.repeat(frames, 1, 1, 1) for scale in wanted_style]
+        ours = cache(lambda: self._encode(result.graded))
         terms: dict[str, Callable[[], Tensor]] = {
-            "content": lambda: content_distance(ours[-1], wanted_content, self.distance),
-            "style": lambda: style_distance(ours, style, self.distance),
+            "content": lambda: content_distance(ours()[-1], self._wanted(result.content)[-1], self.distance),
+            "style": lambda: style_distance(ours(), self._wanted(result.reference, frames), self.distance),
             "histogram": lambda: histogram_divergence(
                 result.graded, result.reference.repeat(frames, 1, 1, 1), self.bins
             ),
             "smoothness": lambda: smoothness(result.table),
             "monotonicity": lambda: monotonicity(result.table),
         }
-        parts = {name: term() for name, term in terms.items() if self.weights[name]}
-        loss = sum((self.weights[name] * part for name, part in parts.items()), result.graded.new_zeros(()))
-        return {"loss": loss, **parts}
+        return with_loss({name: term() for name, term in terms.items() if self.weights[name]}, self.weights)
+
+    @torch.no_grad()
+    def _wanted(self, image: Tensor, times: int = 1) -> list[Tensor]:
+        """Features that are aimed at, over and over."""
+        return [scale.repeat(times, 1, 1, 1) for scale in self._encode(image)]
 
     def _encode(self, image: Tensor) -> list[Tensor]:
         if self.resolution is not None:

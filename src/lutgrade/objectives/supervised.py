@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +11,8 @@ from torch import Tensor, nn
 from lutgrade.color.spaces import srgb_to_lab
 from lutgrade.errors import InputError
 from lutgrade.lut import Lut
-from lutgrade.objectives.grading import Graded, grade_batch
-from lutgrade.objectives.losses import monotonicity, smoothness
+from lutgrade.objectives.grading import grade_batch
+from lutgrade.objectives.losses import check_weights, monotonicity, smoothness, with_loss
 from lutgrade.protocols import Sample
 
 LEAST_ERROR = 1e-4  # 40 dB: nearer than that is near enough
@@ -29,6 +30,9 @@ class Supervised:
         table: weight of the mean absolute difference of the tables, on the nodes of the predicted one.
         smoothness: weight of the slopes of the residual.
         monotonicity: weight of falling slopes.
+
+    Raises:
+        InputError: no weight.
     """
 
     image: float = 1.0
@@ -38,48 +42,46 @@ class Supervised:
     smoothness: float = 0.0
     monotonicity: float = 0.0
 
+    def __post_init__(self) -> None:
+        check_weights(asdict(self))
+
     def __call__(self, model: nn.Module, batch: Sample) -> dict[str, Tensor]:
         """The loss and its parts, unweighted.
 
         Raises:
             InputError: the batch has no target or LUT that a term needs.
         """
-        result = grade_batch(model, batch)
-        weights = {
-            "image": self.image,
-            "lab": self.lab,
-            "log_error": self.log_error,
-            "table": self.table,
-            "smoothness": self.smoothness,
-            "monotonicity": self.monotonicity,
+        result, weights = grade_batch(model, batch), asdict(self)
+        terms: dict[str, Callable[[], Tensor]] = {
+            "image": lambda: color_distance(result.graded, _needed(result.target, "target")),
+            "lab": lambda: lab_distance(result.graded, _needed(result.target, "target")),
+            "log_error": lambda: log_error(result.graded, _needed(result.target, "target")),
+            "table": lambda: table_distance(result.table, _needed(batch.lut, "LUT")),
+            "smoothness": lambda: smoothness(result.table),
+            "monotonicity": lambda: monotonicity(result.table),
         }
-        terms = {name: self._term(name, result, batch) for name, weight in weights.items() if weight}
-        loss = sum((weights[name] * term for name, term in terms.items()), result.graded.new_zeros(()))
-        return {"loss": loss, **terms}
-
-    def _term(self, name: str, result: Graded, batch: Sample) -> Tensor:
-        match name:
-            case "image":
-                return color_distance(result.graded, _needed(result.target, "target"))
-            case "lab":
-                target = _needed(result.target, "target")
-                # Lab of a clamped image: the curve is steep under 0, where nothing can be seen.
-                return color_distance(srgb_to_lab(result.graded.clamp(0, 1)), srgb_to_lab(target)) / 100
-            case "log_error":
-                errors = (result.graded - _needed(result.target, "target")).square().mean((1, 2, 3))
-                return (errors + LEAST_ERROR).log10().mean()
-            case "table":
-                known = Lut(_needed(batch.lut, "LUT")).resize(result.table.shape[-1]).table
-                return (result.table - known).abs().mean()
-            case "smoothness":
-                return smoothness(result.table)
-            case _:
-                return monotonicity(result.table)
+        return with_loss({name: term() for name, term in terms.items() if weights[name]}, weights)
 
 
 def color_distance(a: Tensor, b: Tensor) -> Tensor:
     """Mean Euclidean distance of the colours of `[B, 3, H, W]` images, rounded off at 0 to keep its gradient."""
     return ((a - b).square().sum(1) + 1e-6).sqrt().mean() - 1e-3
+
+
+def lab_distance(graded: Tensor, target: Tensor) -> Tensor:
+    """Mean CIE 1976 difference of sRGB-encoded images `[B, 3, H, W]`, in units of 100."""
+    # Lab of a clamped image: the curve is steep under 0, where nothing can be seen.
+    return color_distance(srgb_to_lab(graded.clamp(0, 1)), srgb_to_lab(target)) / 100
+
+
+def log_error(graded: Tensor, target: Tensor) -> Tensor:
+    """Mean over the images of log10 of their mean squared error, which stops at 40 dB."""
+    return ((graded - target).square().mean((1, 2, 3)) + LEAST_ERROR).log10().mean()
+
+
+def table_distance(table: Tensor, known: Tensor) -> Tensor:
+    """Mean absolute difference of tables `[B, 3, S, S, S]`, on the nodes of the first."""
+    return (table - Lut(known).resize(table.shape[-1]).table).abs().mean()
 
 
 def _needed(value: Tensor | None, what: str) -> Tensor:

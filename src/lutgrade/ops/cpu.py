@@ -81,15 +81,25 @@ def _library() -> ctypes.CDLL | None:
 
 @functools.cache
 def _kernels(suffix: str) -> _Kernels:
-    library = _library()
-    if library is None:
-        raise LutgradeError("the C kernels of lutgrade were not built; reinstall it where there is a C compiler")
-    return _Kernels(library, suffix)
+    return _Kernels(library(), suffix)
 
 
 def available() -> bool:
     """Whether the compiled library was found."""
     return _library() is not None
+
+
+def library() -> ctypes.CDLL:
+    """The compiled library; a LutgradeError where there is none."""
+    found = _library()
+    if found is None:
+        raise LutgradeError("the C kernels of lutgrade were not built; reinstall it where there is a C compiler")
+    return found
+
+
+def packed_table(table: Tensor) -> Tensor:
+    """A table `[3, S, S, S]` as the kernels read it, `[nodes, 4]` float32."""
+    return _packed(_kernels("f32"), table[None], torch.float32)[0]
 
 
 def forward(image: Tensor, table: Tensor, interpolation: str) -> Tensor:
@@ -157,13 +167,17 @@ def _pack(image: Tensor, table: Tensor) -> tuple[_Kernels, Tensor]:
     kernels = _kernels(suffix)
     if table.stride(0) == 0:  # expanded: one table serves all
         table = table[:1]
+    return kernels, _packed(kernels, table, dtype)
+
+
+def _packed(kernels: _Kernels, table: Tensor, dtype: torch.dtype) -> Tensor:
     planes = table.to(dtype).contiguous()
     count, nodes = len(planes), planes.shape[-1] ** 3
     packed = torch.empty(count, nodes, 4, dtype=dtype)
     for i in range(count):
         pack = functools.partial(kernels.pack, _pointer(planes, i * nodes * 3), _pointer(packed, i * nodes * 4), nodes)
         parallel_for(pack, nodes, grain=_NODES)
-    return kernels, packed
+    return packed
 
 
 def _job(

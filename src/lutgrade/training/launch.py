@@ -8,7 +8,6 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +20,8 @@ from torch import nn
 
 from lutgrade import paths
 from lutgrade.checkpoints import build, build_model
-from lutgrade.errors import InputError, LutgradeError
+from lutgrade.errors import InputError
+from lutgrade.process import say
 from lutgrade.training.batches import seed_all
 from lutgrade.training.trainer import Trainer
 
@@ -56,39 +56,25 @@ def train(config: DictConfig, folder: str | Path) -> Path:
 def run_command(main: Callable[[], Any], config_name: str) -> None:
     """Runs a Hydra main; a configuration that cannot be composed exits with 2, after one line that says why.
 
-    `HYDRA_FULL_ERROR=1` in the environment shows where an error came from, here and in `one_line`.
+    So does a folder for the run that cannot be made, which Hydra does before the main.
+
+    `HYDRA_FULL_ERROR=1` in the environment shows where it came from.
     """
     verbose = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints and exits by itself
     try:
         main()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, OSError) as error:
         if verbose:
             traceback.print_exc()
-        _say(explain(error, config_name, sys.argv[1:]))
+        say(explain(error, config_name, sys.argv[1:]))
         sys.exit(2)
 
 
-@contextmanager
-def one_line() -> Iterator[None]:
-    """Turns the project's errors into one line and an exit: with 2 for bad input, with 1 for a failed run.
-
-    Within a Hydra main, since Hydra itself prints more of an error that reaches it.
-    """
-    try:
-        yield
-    except LutgradeError as error:
-        _say(" ".join(str(error).split()))
-        sys.exit(2 if isinstance(error, InputError) else 1)
-
-
-def _say(line: str) -> None:
-    rank = os.environ.get("RANK", "0")
-    print(f"{Path(sys.argv[0]).name}: {f'process {rank}: ' if rank != '0' else ''}{line}", file=sys.stderr)
-
-
 def explain(error: Exception, config_name: str, arguments: list[str]) -> str:
-    """A composition error in a line, with the nearest names where a name is unknown."""
+    """An error before a run in a line, with the nearest names where a name is unknown."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
     if isinstance(error, MissingConfigException) and error.options:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
         near = difflib.get_close_matches(name, error.options, n=3) or error.options

@@ -51,10 +51,10 @@ class Run:
         self.micro, self.parts = self._split()
         self.waited = 0.0  # seconds for data since the last line of the log
 
-    def _split(self) -> tuple[int, int]:
-        """The size of a micro-batch and how many make a step."""
+    def _split(self, begun: int | None = None) -> tuple[int, int]:
+        """The size of a micro-batch, that of the run as it was begun if any, and how many make a step."""
         size, processes = self.settings.batch_size, self.accelerator.num_processes
-        micro = self.settings.micro_batch or max(1, size // processes)
+        micro = begun or self.settings.micro_batch or max(1, size // processes)
         if size % micro or (size // micro) % processes:
             raise InputError(
                 f"trainer.batch_size={size} cannot be cut into micro-batches of {micro} "
@@ -177,9 +177,11 @@ class Run:
 
     def state_dict(self) -> dict[str, Any]:
         """All that continuing needs."""
-        return {"step": self.done, "best": self.best, "config": dict(self.config), **self.stepper.state_dict()}
+        own = {"step": self.done, "best": self.best, "micro": self.micro, "config": dict(self.config)}
+        return own | self.stepper.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continues from `state_dict()`."""
         self.done, self.best = state["step"], state["best"]
+        self.micro, self.parts = self._split(state.get("micro"))  # states of before it was kept have none
         self.stepper.load_state_dict(state)

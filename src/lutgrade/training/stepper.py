@@ -33,6 +33,13 @@ class _Loss(nn.Module):
         return dict(self.objective(self.model, batch))
 
 
+def _made(make_optimizer: MakeOptimizer, parameters: list[nn.Parameter]) -> Optimizer:
+    try:
+        return make_optimizer(parameters)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the optimizer cannot be made: {str(error).splitlines()[0]}") from error
+
+
 class Stepper:
     """Holds all that a step changes: weights, optimiser, loss scale, averaged weights.
 
@@ -46,7 +53,7 @@ class Stepper:
         compile: compiles the model.
 
     Raises:
-        InputError: a model without trainable parameters.
+        InputError: a model without trainable parameters, or an optimiser that cannot be made.
     """
 
     def __init__(
@@ -68,7 +75,7 @@ class Stepper:
         self.average = None if ema is None else averaged(model, ema)
         if compile:
             model.compile()
-        optimizer = make_optimizer(self.parameters)
+        optimizer = _made(make_optimizer, self.parameters)
         self.rates = [group["lr"] for group in optimizer.param_groups]
         self.module, self.optimizer = accelerator.prepare(self.loss, optimizer)
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
+from lutgrade.errors import LutgradeError
 from lutgrade.files import replacing
 
 LOG = "log.jsonl"
@@ -37,7 +38,7 @@ class Tracking:
     def __enter__(self) -> Self:
         if self.active:
             _drop_after(self.folder / LOG, self.start)
-            self._file = self._stack.enter_context((self.folder / LOG).open("a", encoding="utf-8"))
+            (self.folder / LOG).touch()
             self._bar = self._stack.enter_context(_bar())
             self._task = self._bar.add_task("train", total=self.steps, completed=self.start, status="")
             if self.project is not None:
@@ -54,11 +55,14 @@ class Tracking:
             self._bar.advance(self._task)
 
     def log(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
-        """Writes a record; `kind` is `start`, `train` or `valid`."""
+        """Writes a record; `kind` is `start`, `train` or `valid`. Raises a LutgradeError where the disk is full."""
         if not self.active:
             return
-        self._file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
-        self._file.flush()
+        try:
+            with (self.folder / LOG).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
+        except OSError as error:
+            raise LutgradeError(f"cannot write {self.folder / LOG}: {error.strerror or error}") from error
         shown = [f"{name} {values[name]:.4g}" for name in ("loss", "samples_per_second") if name in values]
         if kind == "train":
             self._bar.update(self._task, status="  ".join(shown).replace("samples_per_second", "samples/s"))

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from lutgrade.errors import InputError
+from lutgrade.files import make_folder
 from lutgrade.protocols import Objective
 from lutgrade.training.batches import TrainingSet
 from lutgrade.training.run import Run
@@ -35,7 +36,8 @@ class Trainer:
         steps: of the optimiser.
         batch_size: samples a step, over all processes.
         micro_batch: samples a forward pass; a step accumulates as many as its batch takes. None is the share of a
-            process. With the same micro-batch, losses do not depend on the number of processes.
+            process. With the same micro-batch, losses do not depend on the number of processes; a resumed run keeps
+            the one it was begun with.
         precision: "no" is float32; "bf16" and "fp16" are autocast, the latter with a loss scale.
         clip: largest norm of the gradient; None leaves it.
         ema: decay of the averaged weights, which are then what is validated and shipped; None keeps none.
@@ -113,8 +115,7 @@ class Trainer:
             LutgradeError: a loss that is not finite, or a full disk; the checkpoints before it stay.
         """
         accelerator = make_accelerator(self.precision)
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_folder(folder)
         saved = self._saved(folder, dict(config, seed=seed), resume, accelerator)
         if saved is None:
             _start(model, train)

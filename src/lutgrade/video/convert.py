@@ -7,7 +7,7 @@ NumPy, on one thread, because it runs beside the threads of a decoder and an enc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 import numpy as np
@@ -68,14 +68,30 @@ class FrameToRgb:
 
     def __call__(self, frame: av.VideoFrame) -> tuple[Tensor, Tensor | None]:
         layout = layout_of(frame.format.name)
-        frame = self._planar(frame, layout)
+        frame = self.planar(frame)
         parts = [plane(frame, index, layout) for index in layout.planes]
         alpha = _normalised(parts.pop(), 0, layout.peak) if layout.has_alpha else None
         rgb = self._from_yuv(parts, layout) if layout.kind == "yuv" else self._from_rgb(parts, layout)
         np.clip(rgb, np.float32(0), np.float32(1), out=rgb)
         return torch.from_numpy(rgb), None if alpha is None else torch.from_numpy(alpha)[None]
 
-    def _planar(self, frame: av.VideoFrame, layout: Layout) -> av.VideoFrame:
+    def sample(self, frame: av.VideoFrame, step: int) -> Tensor:
+        """Every `step`-th pixel along both axes, `[3, h, w]`, each with the chroma that is stored with it."""
+        layout = layout_of(frame.format.name)
+        frame = self.planar(frame)
+        rows, columns = np.arange(0, frame.height, step), np.arange(0, frame.width, step)
+        shifts = [(0, 0), layout.shift, layout.shift] if layout.kind == "yuv" else [(0, 0)] * 3
+        parts = [
+            plane(frame, index, layout)[rows[:, None] >> down, columns >> across]
+            for index, (across, down) in zip(layout.planes, shifts, strict=False)
+        ]
+        whole = replace(layout, shift=(0, 0))
+        rgb = self._from_yuv(parts, whole) if layout.kind == "yuv" else self._from_rgb(parts, whole)
+        return torch.from_numpy(np.clip(rgb, np.float32(0), np.float32(1), out=rgb))
+
+    def planar(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """The frame in its planar layout, at the size that is wanted; itself where it is so."""
+        layout = layout_of(frame.format.name)
         width, height = self.size or (frame.width, frame.height)
         if (frame.format.name, frame.width, frame.height) == (layout.name, width, height):
             return frame
@@ -147,7 +163,7 @@ class RgbToFrame:
                 self._store(channel, part, black, white - black)
         else:
             self._store_yuv(rgb, parts, black, white)
-        return self._packed(frame)
+        return self.packed(frame)
 
     def _store_yuv(self, rgb: np.ndarray, parts: list[np.ndarray], black: float, white: float) -> None:
         kr, kb = LUMA_WEIGHTS[self.coding.matrix]
@@ -176,7 +192,8 @@ class RgbToFrame:
             self._thresholds = np.tile(bayer_thresholds(), (-(-height // 8), -(-width // 8)))
         return self._thresholds[:height, :width]
 
-    def _packed(self, frame: av.VideoFrame) -> av.VideoFrame:
+    def packed(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """A frame of the planar layout in the pixel format itself."""
         if self.pixel_format == self.layout.name:
             return frame
         same = ColorRange.JPEG if self.coding.full_range else ColorRange.MPEG
@@ -191,6 +208,14 @@ def bayer_thresholds() -> np.ndarray:
     for _ in range(3):
         order = np.block([[4 * order, 4 * order + 2], [4 * order + 3, 4 * order + 1]])
     return (order + 0.5) / 64
+
+
+def shrunk_size(width: int, height: int, max_side: int | None) -> tuple[int, int] | None:
+    """(width, height) for a longer side of `max_side`; None where it is no longer."""
+    longer = max(width, height)
+    if max_side is None or longer <= max_side:
+        return None
+    return max(1, round(width * max_side / longer)), max(1, round(height * max_side / longer))
 
 
 def shrink(image: Tensor, max_side: int | None) -> Tensor:

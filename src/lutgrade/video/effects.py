@@ -179,6 +179,11 @@ class Effects:
         if not 0 <= self.opacity <= 1:
             raise InputError(f"opacity is from 0 to 1, not {self.opacity:g}")
 
+    @property
+    def is_spatial(self) -> bool:
+        """Whether `place` changes anything."""
+        return self.vignette is not None or self.opacity != 1
+
     def map_colors(self, image: Tensor) -> Tensor:
         """The pointwise effects of images `[..., 3, H, W]`."""
         for effect in self.color:

@@ -30,11 +30,18 @@ _NEAREST = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "mpeg4")
 _EVEN_ONLY = frozenset({"libx264", "libx265", "libsvtav1", "dnxhd", "prores_ks", "huffyuv", "utvideo", "v210"})
 _LAMBDA = 118  # FFmpeg's units of global_quality per step of a quantiser
 
+# As good as veryfast on its own (49.8 dB on 1080p) in a third of its time, a tenth to a quarter larger: what is left
+# out is B-frames, and the smaller blocks of predicted frames.
+_X264 = {
+    "crf": "14",
+    "preset": "veryfast",
+    "bf": "0",
+    "x264-params": "partitions=i8x8:subme=1:me=dia:rc-lookahead=5",
+}
 # Visually lossless or better; `quality` replaces the crf or the quantiser.
 _OPTIONS: dict[str, dict[str, str]] = {
-    # As good as crf 16 of preset fast (52.0 dB on 1080p) in less than half its time, a fifth larger.
-    "libx264": {"crf": "14", "preset": "veryfast"},
-    "libx264rgb": {"crf": "14", "preset": "veryfast"},
+    "libx264": _X264,
+    "libx264rgb": _X264,
     "libx265": {"crf": "17", "preset": "fast", "x265-params": "log-level=error"},
     "libsvtav1": {"crf": "20", "preset": "8"},
     "libvpx-vp9": {"crf": "18", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},

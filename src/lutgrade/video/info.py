@@ -7,7 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+import av
 from torch import Tensor
+
+from lutgrade.video.convert import Coding
 
 Kind = Literal["video", "image", "sequence"]
 UNSPECIFIED = 2  # of a matrix, a transfer characteristic or primaries, in the code points of ITU-T H.273
@@ -52,3 +55,15 @@ class Frame:
     time: float  # seconds from the start of the source's clock
     duration: int | None = None  # in units of `VideoInfo.time_base`
     alpha: Tensor | None = None  # [1, H, W] in [0, 1]
+
+
+@dataclass
+class CodedFrame:
+    """One picture as a decoder gave it, or as an encoder takes it; what is not said is as in `Frame`."""
+
+    picture: av.VideoFrame
+    coding: Coding  # of its code values
+    pts: int
+    index: int
+    time: float
+    duration: int | None = None

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from torch import Tensor
 
 from lutgrade.errors import InputError
-from lutgrade.video.convert import LUMA_WEIGHTS
+from lutgrade.video.convert import LUMA_WEIGHTS, shrunk_size
 from lutgrade.video.info import UNSPECIFIED, VideoInfo
 from lutgrade.video.layout import layout_of
 
@@ -111,11 +111,8 @@ def probe(path: Path, matrix: str | None, value_range: str | None) -> tuple[Vide
 
 def fit_within(info: VideoInfo, max_side: int | None, transposed: bool) -> tuple[int, int] | None:
     """The stored (width, height) to shrink to for a longer side of `max_side`; None where it is no longer."""
-    longer = max(info.width, info.height)
-    if max_side is None or longer <= max_side:
-        return None
-    width, height = (max(1, round(side * max_side / longer)) for side in (info.width, info.height))
-    return (height, width) if transposed else (width, height)
+    size = shrunk_size(info.width, info.height, max_side)
+    return size[::-1] if size is not None and transposed else size
 
 
 def assumed_matrix(width: int, height: int) -> str:

@@ -12,9 +12,10 @@ from av.video.stream import VideoStream
 
 from lutgrade.video.convert import LUMA_WEIGHTS, Coding, RgbToFrame
 from lutgrade.video.encoding import Encoding
-from lutgrade.video.info import Frame, VideoInfo
+from lutgrade.video.info import CodedFrame, Frame, VideoInfo
 from lutgrade.video.layout import layout_of
 from lutgrade.video.probe import MATRIX_NAMES, assumed_matrix
+from lutgrade.video.threads import codec_threads
 
 _FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION: durations are the frames' own, not the frame rate's
 # These write no clock finer than 1/65535 s.
@@ -31,7 +32,7 @@ class PictureTrack:
     def __init__(self, output: OutputContainer, encoding: Encoding, info: VideoInfo, size: tuple[int, int]) -> None:
         """`size` is (width, height). The stream is added to `output`; nothing may have been written to it yet."""
         self._info = info
-        self._codes, coding = _coding(info, encoding.pixel_format)
+        self._codes, coding = written_coding(info, encoding.pixel_format)
         self._to_frame = RgbToFrame(encoding.pixel_format, coding)
         self._count = 0
         time_base = info.time_base
@@ -52,15 +53,16 @@ class PictureTrack:
         context = stream.codec_context
         context.pix_fmt = encoding.pixel_format
         context.thread_type = "AUTO"
+        context.thread_count = codec_threads()
         context.flags |= _FRAME_DURATION
         context.sample_aspect_ratio = info.sample_aspect_ratio
         self._tag(context)
         if encoding.encoder == "libx265" and output.format.name in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # the one of two that Apple's players take
 
-    def encode(self, frame: Frame) -> list[Packet]:
+    def encode(self, frame: Frame | CodedFrame) -> list[Packet]:
         """The packets that are ready after one more frame."""
-        picture = self._to_frame(frame.image, frame.alpha)
+        picture = frame.picture if isinstance(frame, CodedFrame) else self._to_frame(frame.image, frame.alpha)
         scale = self._info.time_base / self._time_base
         picture.pts = round((frame.pts - round(self.start / self._info.time_base)) * scale)
         picture.time_base = self._time_base
@@ -83,7 +85,7 @@ class PictureTrack:
         target.color_primaries, target.color_trc = self._info.primaries, self._info.transfer
 
 
-def _coding(info: VideoInfo, pixel_format: str) -> tuple[tuple[int, int], Coding]:
+def written_coding(info: VideoInfo, pixel_format: str) -> tuple[tuple[int, int], Coding]:
     """The H.273 codes of matrix and range to write, and the conversion that they stand for."""
     if layout_of(pixel_format).kind == "rgb":
         return _RGB_FULL, Coding("rgb", True)

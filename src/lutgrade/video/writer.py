@@ -15,11 +15,12 @@ from av.container import OutputContainer
 
 from lutgrade.errors import InputError, LutgradeError
 from lutgrade.files import check_writable, replacing
-from lutgrade.video.encoding import choose_encoding
-from lutgrade.video.info import Frame
+from lutgrade.video.convert import Coding
+from lutgrade.video.encoding import Encoding, choose_encoding
+from lutgrade.video.info import CodedFrame, Frame
 from lutgrade.video.reader import VIDEO_SUFFIXES, VideoReader
 from lutgrade.video.remux import Remuxer
-from lutgrade.video.track import PictureTrack
+from lutgrade.video.track import PictureTrack, written_coding
 
 
 class FrameWriter(Protocol):
@@ -87,6 +88,7 @@ class VideoWriter:
             raise InputError(f"cannot write {self._path}: it is the input itself; give another path")
         self._stack = ExitStack()
         self._output: OutputContainer
+        self._encoding: tuple[tuple[int, int], Encoding] | None = None
         self._track: PictureTrack | None = None
         self._remuxer: Remuxer | None = None
 
@@ -111,8 +113,13 @@ class VideoWriter:
                 raise error
             self._finish()
 
-    def write(self, frame: Frame) -> None:
-        """Encodes one frame; timestamps must increase.
+    def taken(self, size: tuple[int, int]) -> tuple[str, Coding]:
+        """The pixel format of the pictures of coded frames of a (width, height), and what their codes mean."""
+        pixel_format = self._encoding_of(size).pixel_format
+        return pixel_format, written_coding(self._info, pixel_format)[1]
+
+    def write(self, frame: Frame | CodedFrame) -> None:
+        """Encodes one frame; timestamps must increase. The picture of a coded frame is as `taken` says.
 
         Raises:
             InputError: an encoding that was asked for does not fit (at the first frame).
@@ -120,20 +127,13 @@ class VideoWriter:
         """
         with _readable_errors(self._path):
             if self._track is None:
-                self._track = self._start((frame.image.shape[-1], frame.image.shape[-2]))
+                self._track = self._start(_size(frame))
             self._output.mux(self._track.encode(frame))
             if self._remuxer is not None:
                 self._remuxer.advance(frame.time)
 
     def _start(self, size: tuple[int, int]) -> PictureTrack:
-        encoding = choose_encoding(
-            self._info,
-            self._holds,
-            size,
-            codec=self._codec,
-            pixel_format=self._pixel_format,
-            quality=self._quality,
-        )
+        encoding = self._encoding_of(size)
         for note in encoding.notes:
             warnings.warn(f"{self._path}: {note}", stacklevel=4)
         if self._remuxer is None:
@@ -143,6 +143,19 @@ class VideoWriter:
         self._remuxer.add_streams_after(track.stream)
         track.start = self._remuxer.start
         return track
+
+    def _encoding_of(self, size: tuple[int, int]) -> Encoding:
+        if self._encoding is None or self._encoding[0] != size:
+            chosen = choose_encoding(
+                self._info,
+                self._holds,
+                size,
+                codec=self._codec,
+                pixel_format=self._pixel_format,
+                quality=self._quality,
+            )
+            self._encoding = size, chosen
+        return self._encoding[1]
 
     def _holds(self, encoder: str) -> bool:
         """Asks FFmpeg by trying, because its list of what a container takes is not whole (MPEG-PS, MPEG-TS, MXF)."""
@@ -165,6 +178,13 @@ class VideoWriter:
         """Lets go of the file after a failure, which has been raised already."""
         with suppress(av.FFmpegError):
             self._output.close()
+
+
+def _size(frame: Frame | CodedFrame) -> tuple[int, int]:
+    """(width, height)."""
+    if isinstance(frame, CodedFrame):
+        return frame.picture.width, frame.picture.height
+    return frame.image.shape[-1], frame.image.shape[-2]
 
 
 @contextmanager

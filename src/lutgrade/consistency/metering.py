@@ -1,0 +1,109 @@
+"""What a clip looks like while it is rendered: how much it flickers before and after, and its colours afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lutgrade.consistency.encoding import SDR, Encoding, require
+from lutgrade.consistency.profiles import SIDE, Profile, Profiler, Span, span_at
+from lutgrade.lut import Lut
+from lutgrade.video import CodedFrame, Frame, open_video
+from lutgrade.video.convert import FrameToRgb, shrink, shrunk_size
+
+METERED = 96  # samples along the longer side of a frame, of which its mean colour is taken
+FAITHFUL = 1.0  # the mean difference from a file's first picture up to which the file holds what was rendered
+
+
+class Meter:
+    """Notes each frame's span, and its mean colour before and after its LUT.
+
+    It is told of the frames as `lutgrade.rendering.render` tells: each before its LUT is asked for, and again graded.
+    """
+
+    def __init__(self, spans: Sequence[Span], luts: Sequence[Lut], encoding: Encoding, every: float) -> None:
+        """`every` is the seconds between the frames that are profiled once they are graded."""
+        self.count = 0
+        self._spans, self._luts, self._encoding, self._every = spans, luts, encoding, every
+        self._span = 0
+        self._means: list[list[list[Tensor]]] = [[[] for _ in spans] for _ in range(2)]  # before and after: [3] each
+        self._profiler = Profiler(encoding)
+        self._due = float("-inf")
+        self._first: Tensor | None = None
+
+    def before(self, frame: Frame | CodedFrame) -> None:
+        span = span_at(self._spans, frame.time)
+        assert span is not None  # the spans leave no gap
+        self._span = span
+        self._means[0][span].append(self._mean(frame))
+
+    def lut_of(self, index: int) -> Lut:
+        """The LUT of the latest frame."""
+        return self._luts[self._span]
+
+    def after(self, frame: Frame | CodedFrame) -> None:
+        self._means[1][self._span].append(self._mean(frame))
+        self.count += 1
+        if len(self._spans) == 1 and frame.time >= self._due:
+            self._due = max(self._due, frame.time) + self._every
+            image = _small(frame)
+            self._first = image if self._first is None else self._first
+            self._profiler.add(image, frame.time)
+
+    def flicker(self) -> tuple[float, float]:
+        """Before and after, weighted by the frames of each span; across a change of LUT it is not measured."""
+        return self._flicker(self._means[0]), self._flicker(self._means[1])
+
+    def profile_of(self, path: Path, matrix: str | None) -> Profile | None:
+        """The profile of the clip as rendered, which is that of the file it was written to.
+
+        None where it is not known: there are several spans, or the file's first picture is another than the one that
+        was rendered.
+        """
+        if self._first is None:
+            return None
+        with open_video(path, max_side=SIDE, matrix=matrix) as reader:
+            require(reader.info, self._encoding)
+            shown = next(iter(reader)).image
+        if shown.shape != self._first.shape:
+            return None
+        measure = self._encoding.measure
+        difference = self._encoding.difference(measure(shown), measure(self._first)).mean()
+        return self._profiler.finish() if difference <= FAITHFUL else None
+
+    def _flicker(self, means: Sequence[Sequence[Tensor]]) -> float:
+        total = sum(map(len, means))
+        return sum(len(part) * flicker(torch.stack(list(part)), self._encoding) for part in means if part) / max(
+            1, total
+        )
+
+    def _mean(self, frame: Frame | CodedFrame) -> Tensor:
+        if isinstance(frame, CodedFrame):
+            step = max(1, max(frame.picture.width, frame.picture.height) // METERED)
+            sample = FrameToRgb(frame.coding).sample(frame.picture, step)
+        else:
+            step = max(1, max(frame.image.shape[-2:]) // METERED)
+            sample = frame.image[:, ::step, ::step].contiguous()
+        return self._encoding.measure(sample).mean(dim=(-2, -1)).double()
+
+
+def flicker(means: Tensor, encoding: Encoding = SDR) -> float:
+    """How restless a clip is: the mean difference of each frame's mean colour to that half-way between its neighbours.
+
+    A steady fade has none; brightness that jumps to and fro has. Means `[T, 3]`; 0 for fewer than three frames.
+    """
+    if len(means) < 3:
+        return 0.0
+    expected = (means[:-2] + means[2:]) / 2
+    return float(encoding.difference(means[1:-1].T[:, None], expected.T[:, None]).mean())
+
+
+def _small(frame: Frame | CodedFrame) -> Tensor:
+    """A frame as `open_video` gives it for analysis."""
+    if isinstance(frame, CodedFrame):
+        size = shrunk_size(frame.picture.width, frame.picture.height, SIDE)
+        return FrameToRgb(frame.coding, size)(frame.picture)[0]
+    return shrink(frame.image, SIDE)

@@ -1,0 +1,42 @@
+"""What clips are called: names that are unique in the output folder, and which clip somebody means by a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lutgrade.errors import InputError
+
+
+def unique_names(clips: Sequence[Path]) -> tuple[str, ...]:
+    """The clips' own names; a name that came before gets a number: `a.mp4`, `a_2.mp4`."""
+    names: list[str] = []
+    for clip in clips:
+        name, count = clip.name, 1
+        while name in names:
+            count += 1
+            name = f"{clip.stem}_{count}{clip.suffix}"
+        names.append(name)
+    return tuple(names)
+
+
+def clip_named(text: str, clips: Sequence[Path]) -> int:
+    """The clip that a text means: a path, else a file name, else a name in the output folder, else a stem.
+
+    Raises:
+        InputError: it means none of the clips, or several that are not the same file.
+    """
+    readings = (
+        [clip.resolve() == Path(text).resolve() for clip in clips],
+        [clip.name == text for clip in clips],
+        [name == text for name in unique_names(clips)],
+        [clip.stem == text for clip in clips],
+    )
+    found = next((meant for meant in readings if any(meant)), [])
+    matching = [index for index, meant in enumerate(found) if meant]
+    if not matching:
+        raise InputError(f"no clip '{text}' among {', '.join(clip.name for clip in clips)}")
+    if len({clips[index].resolve() for index in matching}) > 1:
+        listed = ", ".join(str(clips[index]) for index in matching)
+        raise InputError(f"'{text}' may be any of {listed}; give the path")
+    return matching[0]

@@ -1,0 +1,15 @@
+"""Where networks and LUTs run."""
+
+from __future__ import annotations
+
+import torch
+
+from lutgrade.errors import InputError
+
+
+def check_device(name: str) -> None:
+    """Raises an InputError where a device such as "cpu" or "cuda:1" is unknown or not here."""
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device '{name}' cannot be used: {str(error).splitlines()[0]}") from error
