@@ -76,7 +76,7 @@ def _graded(
     if isinstance(frame, CodedFrame):
         assert direct is not None
         table = _only_table(grade)
-        if table is not None:
+        if table is not None and direct.takes(frame):
             return direct(frame, table, interpolation)
         frame = direct.shown(frame)
     with torch.inference_mode():

@@ -111,6 +111,15 @@ def test_a_reference_in_which_nothing_is_found_is_followed(tables: Tensor) -> No
     assert torch.equal(following(content, reference).table, plain(content, reference).table)
 
 
+def test_a_pair_that_is_laid_over_does_not_change_how_far_another_follows(tables: Tensor) -> None:
+    scene, other = photographs()
+    model = predictor(tables, pixels=512, follow=0.5).eval()
+    model.correspondence.weigh[-1].bias.data[-1] = 3.0  # patches of the other pair are trusted, more or less
+    content, reference = scene.repeat(2, 1, 1, 1), warm(torch.cat([scene, other]))
+    together, alone = model(content, reference).table[1], model(content[1:], reference[1:]).table[0]
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-4)
+
+
 def test_half_precision_gives_nearly_the_same(tables: Tensor) -> None:
     model, content, reference = predictor(tables).eval(), pictures(0), pictures(1)
     with torch.autocast("cpu", dtype=torch.bfloat16):

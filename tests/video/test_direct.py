@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import ctypes
+import io
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from lutgrade.applying import apply_to_file
+from lutgrade.errors import InputError
 from lutgrade.lut import Lut
+from lutgrade.ops import planes as planes_module
 from lutgrade.ops.planes import PlanesLut
 from lutgrade.video import CodedFrame, open_video, open_writer
 from lutgrade.video.convert import Coding, FrameToRgb, RgbToFrame
 from lutgrade.video.direct import DirectGrade, direct_grade
 from lutgrade.video.layout import layout_of
-from video.video_clips import frame_of, make_clip, planes_of
+from video.video_clips import frame_of, make_clip, packets, planes_of
 
 pytestmark = pytest.mark.skipif(not PlanesLut.available(), reason="the C kernels were not built")
 
@@ -130,3 +139,47 @@ def test_a_shrunk_clip_does_not(tmp_path: Path) -> None:
         assert direct_grade(reader, writer) is None
         for frame in reader:
             writer.write(frame)
+
+
+def jpegs(path: Path, modes: Sequence[tuple[str, int]]) -> Path:
+    """A video of JPEG pictures, each of a mode of Pillow's and a chroma subsampling of its own."""
+    clip = make_clip(path.with_name("template.mov"), codec="mjpeg", pixel_format="yuvj420p", count=1, full=True)
+    rng = np.random.default_rng(0)
+    with av.open(str(clip)) as template, av.open(str(path), "w") as output:
+        stream = output.add_stream_from_template(template.streams.video[0])
+        for index, (mode, subsampling) in enumerate(modes):
+            coarse = Image.fromarray(rng.integers(60, 200, (4, 4, 3), np.uint8)).convert(mode)
+            coarse.resize((64, 48), Image.Resampling.BICUBIC).save(
+                data := io.BytesIO(), "JPEG", quality=98, subsampling=subsampling
+            )
+            packet = av.Packet(data.getvalue())
+            packet.stream, packet.time_base, packet.duration = stream, Fraction(1, 25), 1
+            packet.pts = packet.dts = index
+            output.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("modes", [[("RGB", 2), ("RGB", 1), ("L", 0), ("RGB", 2)], [("RGB", 0), ("L", 0)]])
+def test_pictures_of_another_pixel_format_go_through_rgb(tmp_path: Path, modes: list[tuple[str, int]]) -> None:
+    clip = jpegs(tmp_path / "clip.mov", modes)
+    graded = apply_to_file(clip, look(), tmp_path / "out.mov")
+    with open_video(clip) as reader, open_video(graded) as written:
+        shown = list(zip(reader, written, strict=True))
+    assert len(shown) == len(packets(clip, "video")) == len(modes)
+    for before, after in shown:
+        expected = look()(before.image, interpolation="tetrahedral").clamp(0, 1)
+        assert (after.image - expected).abs().mean() < 2 / 255
+
+
+@pytest.mark.parametrize(("size", "interpolation", "says"), [(5, "cubic", "not 'cubic'"), (130, "trilinear", "129")])
+def test_what_the_operator_refuses_is_refused(size: int, interpolation: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        DirectGrade("yuv420p", HD)(coded("yuv420p", (8, 8)), Lut.identity(size).table, interpolation)
+
+
+def test_a_library_of_other_sources_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Longer(ctypes.Structure):
+        _fields_ = (("more", planes_module._PlanesJob), ("field", ctypes.c_int32))
+
+    monkeypatch.setattr(planes_module, "_PlanesJob", Longer)
+    assert not PlanesLut.available()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +30,8 @@ class Meter:
         self.count = 0
         self._spans, self._luts, self._encoding, self._every = spans, luts, encoding, every
         self._span = 0
-        self._means: list[list[list[Tensor]]] = [[[] for _ in spans] for _ in range(2)]  # before and after: [3] each
+        # Before and after, by span: the mean colours of its frames, three numbers each.
+        self._means = [[array("d") for _ in spans] for _ in range(2)]
         self._profiler = Profiler(encoding)
         self._due = float("-inf")
         self._first: Tensor | None = None
@@ -38,14 +40,14 @@ class Meter:
         span = span_at(self._spans, frame.time)
         assert span is not None  # the spans leave no gap
         self._span = span
-        self._means[0][span].append(self._mean(frame))
+        self._means[0][span].extend(self._mean(frame))
 
     def lut_of(self, index: int) -> Lut:
         """The LUT of the latest frame."""
         return self._luts[self._span]
 
     def after(self, frame: Frame | CodedFrame) -> None:
-        self._means[1][self._span].append(self._mean(frame))
+        self._means[1][self._span].extend(self._mean(frame))
         self.count += 1
         if len(self._spans) == 1 and frame.time >= self._due:
             self._due = max(self._due, frame.time) + self._every
@@ -74,20 +76,19 @@ class Meter:
         difference = self._encoding.difference(measure(shown), measure(self._first)).mean()
         return self._profiler.finish() if difference <= FAITHFUL else None
 
-    def _flicker(self, means: Sequence[Sequence[Tensor]]) -> float:
-        total = sum(map(len, means))
-        return sum(len(part) * flicker(torch.stack(list(part)), self._encoding) for part in means if part) / max(
-            1, total
-        )
+    def _flicker(self, means: Sequence[array[float]]) -> float:
+        parts = [torch.tensor(part, dtype=torch.float64).reshape(-1, 3) for part in means]
+        total = sum(map(len, parts))
+        return sum(len(part) * flicker(part, self._encoding) for part in parts) / max(1, total)
 
-    def _mean(self, frame: Frame | CodedFrame) -> Tensor:
+    def _mean(self, frame: Frame | CodedFrame) -> list[float]:
         if isinstance(frame, CodedFrame):
             step = max(1, max(frame.picture.width, frame.picture.height) // METERED)
             sample = FrameToRgb(frame.coding).sample(frame.picture, step)
         else:
             step = max(1, max(frame.image.shape[-2:]) // METERED)
             sample = frame.image[:, ::step, ::step].contiguous()
-        return self._encoding.measure(sample).mean(dim=(-2, -1)).double()
+        return self._encoding.measure(sample).mean(dim=(-2, -1)).tolist()
 
 
 def flicker(means: Tensor, encoding: Encoding = SDR) -> float:

@@ -29,7 +29,7 @@ SETTLING = 8  # rounds of weighing the pixels of an overlap by how well they agr
 START = 250.0  # precision of a pixel at first
 INDEPENDENT = 500  # pixels that an overlap counts as, since neighbours tell nearly the same
 UNLIKE = (5.0, 15.0)  # mean precision of the content's patches, from another scene's reference to one of its own
-NOISE = (0.003, 0.15)  # of pixels laid over each other: of 8-bit files, and where the two do not fit
+NOISE = (0.012, 0.15)  # of pixels laid over each other: less is not believed; more, and the two do not fit
 
 
 class LutSamples(Protocol):
@@ -46,7 +46,8 @@ class Evidence:
         coefficients: of the likeliest LUT, `[B, K]`.
         features: of the pair, `[B, 3 * width]`.
         basis: at the colours of the content that were found in the reference.
-        precision: how far each of those colours' new values was trusted at last, `[B, N]`.
+        precision: how far each of those colours' new values was trusted at last, `[B, N]`; 0 of pixels of images that
+            could not be laid over each other.
     """
 
     coefficients: Tensor
@@ -144,7 +145,8 @@ class LutPredictor(nn.Module):
     def _following(self, table: Tensor, evidence: Evidence, content: Tensor, reference: Tensor) -> Tensor:
         """Tables that go the further towards the matcher's, the less of the content was found in the reference."""
         unlike, alike = (math.log(bound) for bound in UNLIKE)
-        found = evidence.precision.mean(1).clamp_min(1e-6).log()
+        compared = (evidence.precision > 0).sum(1)  # without places held by other pairs' pixels
+        found = (evidence.precision.sum(1) / compared).clamp_min(1e-6).log()
         share = self.follow * ((alike - found) / (alike - unlike)).clamp(0, 1)
         if not share.any():
             return table

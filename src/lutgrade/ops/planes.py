@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from lutgrade.errors import LutgradeError
 from lutgrade.ops.cpu import available, library, packed_table
+from lutgrade.ops.lut3d import apply_lut
 from lutgrade.ops.threads import parallel_for
 
 _ROWS = 16  # of chroma: the least work that is worth a thread
@@ -47,7 +49,10 @@ class _Codes(ctypes.Structure):
     )
 
     @classmethod
-    def of(cls, planes: Sequence[np.ndarray], coding: PlaneCoding) -> _Codes:
+    def of(cls, planes: Sequence[np.ndarray], coding: PlaneCoding, shapes: Sequence[tuple[int, int]]) -> _Codes:
+        item = 2 if coding.bits > 8 else 1
+        for plane, shape in zip(planes, shapes, strict=True):  # the kernel goes by these alone
+            assert (plane.shape, plane.itemsize, plane.strides[1]) == (shape, item, item)
         (black, white), (neutral, span), (kr, kb) = coding.luma, coding.chroma, coding.weights
         return cls(
             (ctypes.c_void_p * 3)(*(plane.ctypes.data for plane in planes)),
@@ -84,9 +89,14 @@ class PlanesLut:
     """
 
     def __init__(self, table: Tensor, interpolation: str, source: PlaneCoding, target: PlaneCoding) -> None:
-        """`table` is `[3, S, S, S]` on the CPU; `target` has the chroma subsampling of `source`."""
+        """`table` is `[3, S, S, S]` on the CPU; `target` has the chroma subsampling of `source`.
+
+        Raises:
+            InputError: a table or an interpolation that `lutgrade.ops.apply_lut` does not take.
+        """
         assert source.shift == target.shift
         assert table.dim() == 4
+        apply_lut(torch.zeros(3, 1, 1), table, interpolation=interpolation)
         self._source, self._target = source, target
         self._table = packed_table(table)  # kept alive here
         self._size, self._tetrahedral = table.shape[-1], interpolation == "tetrahedral"
@@ -96,8 +106,10 @@ class PlanesLut:
 
     @staticmethod
     def available() -> bool:
-        """Whether the compiled library was found, and is no older one without this kernel."""
-        return available() and hasattr(library(), "lut3d_planes")
+        """Whether the compiled library was found, and is no older one, without this kernel or with another job."""
+        if not (available() and hasattr(library(), "lut3d_planes_job_bytes")):
+            return False
+        return library().lut3d_planes_job_bytes() == ctypes.sizeof(_PlanesJob)
 
     def __call__(self, source: Sequence[np.ndarray], target: Sequence[np.ndarray], thresholds: np.ndarray) -> None:
         """Grades the planes Y, Cb, Cr (`[h, w]` uint8 or uint16, rows in one piece each) of one picture into others.
@@ -108,9 +120,11 @@ class PlanesLut:
         """
         height, width = source[0].shape
         shift_x, shift_y = self._source.shift
+        rows, columns = (-(-height // 2) if shift_y else height), (-(-width // 2) if shift_x else width)
+        shapes = [(height, width), (rows, columns), (rows, columns)]
         job = _PlanesJob(
-            _Codes.of(source, self._source),
-            _Codes.of(target, self._target),
+            _Codes.of(source, self._source, shapes),
+            _Codes.of(target, self._target, shapes),
             self._table.data_ptr(),
             (ctypes.c_float * 4)(*self._source.weights, *self._target.weights),
             height,
@@ -121,7 +135,6 @@ class PlanesLut:
             shift_y,
             (ctypes.c_float * 64)(*thresholds.ravel().tolist()),
         )
-        rows = -(-height // 2) if shift_y else height
 
         def run(begin: int, end: int) -> None:
             if self._run(job, begin, end):

@@ -55,8 +55,12 @@ class DirectGrade:
         )
         return replace(frame, picture=self._to_frame.packed(graded), coding=self._coding)
 
+    def takes(self, frame: CodedFrame) -> bool:
+        """Whether a frame goes the short way; the pixel format may change inside a file, as in MJPEG."""
+        return _alike(layout_of(frame.picture.format.name), self._layout)
+
     def shown(self, frame: CodedFrame) -> Frame:
-        """A frame as RGB, for a grade that is more than a LUT."""
+        """A frame as RGB, for the way through RGB."""
         image, alpha = self._converter(frame)(frame.picture)
         return Frame(image, frame.pts, frame.index, frame.time, frame.duration, alpha)
 
@@ -84,11 +88,15 @@ def direct_grade(reader: object, writer: FrameWriter) -> DirectGrade | None:
         return None
     info = reader.info
     pixel_format, coding = writer.taken((info.width, info.height))
-    layouts = layout_of(info.pixel_format), layout_of(pixel_format)
-    plain = all(layout.kind == "yuv" and not layout.has_alpha for layout in layouts)
-    if not (reader.upright and plain and layouts[0].shift == layouts[1].shift):
+    if not (reader.upright and _alike(layout_of(info.pixel_format), layout_of(pixel_format))):
         return None
     return DirectGrade(pixel_format, coding)
+
+
+def _alike(source: Layout, target: Layout) -> bool:
+    """Whether both are Y, Cb and Cr, no alpha, with one chroma subsampling."""
+    plain = all(layout.kind == "yuv" and not layout.has_alpha for layout in (source, target))
+    return plain and source.shift == target.shift
 
 
 def _plane_coding(coding: Coding, layout: Layout) -> PlaneCoding:

@@ -108,7 +108,7 @@ INLINE void low_pass(const float *fine, int64_t width, float *quarter, float *lo
 
 /* One row of luma through the table; its differences go to `after`. */
 INLINE void grade_row(const PlanesJob *job, int64_t row, float *const before[2], float *const after[2], Block *k,
-                      int tetrahedral_) {
+                      int is_tetrahedral) {
     const Codes *from = &job->source, *to = &job->target;
     const float kg = 1 - job->kr - job->kb, green_red = -job->kr / kg, green_blue = -job->kb / kg;
     const float wr = job->target_kr, wb = job->target_kb, wg = 1 - wr - wb;
@@ -123,9 +123,9 @@ INLINE void grade_row(const PlanesJob *job, int64_t row, float *const before[2],
             k->x[2][i] = luma[i] + blue[i];
         }
         locate(k, padded, job->size);
-        if (tetrahedral_) weigh_tetrahedral(k, padded, job->size);
+        if (is_tetrahedral) weigh_tetrahedral(k, padded, job->size);
         else weigh_trilinear(k, padded);
-        interpolate(job->table, k, padded, job->size, tetrahedral_);
+        interpolate(job->table, k, padded, job->size, is_tetrahedral);
         for (int i = 0; i < BLOCK; i++) {
             luma[i] = wr * k->y[0][i] + wg * k->y[1][i] + wb * k->y[2][i];
             after[0][column + i] = k->y[0][i] - luma[i];
@@ -178,6 +178,9 @@ __attribute__((target("avx2,fma"))) static void grade_planes_avx2(const PlanesJo
     grade_planes(job, rows, begin, end);
 }
 #endif
+
+/* What a job takes here: another size in Python means that the library was built from other sources. */
+int64_t lut3d_planes_job_bytes(void) { return (int64_t)sizeof(PlanesJob); }
 
 /* Rows [begin, end) of chroma, with the luma that lies over them. Returns 0, or 1 where there was no memory. */
 int32_t lut3d_planes(const PlanesJob *job, int64_t begin, int64_t end) {
