@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lutgrade.data.pairs import PairedProtocol, film_fifth, graded_pair, load_photo
+from lutgrade.data.pairs import PairedProtocol, changed, film_fifth, graded_pair, load_photo
 from lutgrade.errors import InputError
 from lutgrade.lut import Lut
 
@@ -95,6 +95,23 @@ def test_a_shaper_or_a_domain_is_baked_into_the_samples_table() -> None:
     sample = graded_pair(photo, lut)
     assert sample.lut is not None
     torch.testing.assert_close(Lut(sample.lut)(photo), lut(photo), rtol=0, atol=1e-5)
+
+
+def test_pairs_made_harder() -> None:
+    photo = torch.rand(3, 16, 24, generator=torch.Generator().manual_seed(0)).repeat_interleave(16, 1)
+    photo = (photo.repeat_interleave(16, 2) * 255).round() / 255
+    pair = graded_pair(photo, Lut.identity(9))
+    apart, shrunk, jpeg = (changed(pair, change) for change in ("apart", "shrunk", "jpeg"))
+    assert torch.equal(apart.frames[0], photo[:, :, :154])
+    assert torch.equal(apart.reference[0], photo[:, :, 230:])
+    assert apart.target is not None
+    assert torch.equal(apart.target, apart.frames)
+    assert shrunk.reference.shape == (1, 3, 161, 145)
+    difference = (jpeg.reference - pair.reference).abs()
+    assert 0 < difference.mean() < 0.03
+    assert torch.equal(jpeg.frames, pair.frames)
+    with pytest.raises(InputError, match="not 'blurred'"):
+        changed(pair, "blurred")
 
 
 def test_bad_folders_are_refused(photos: Path, luts: Path, tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -17,6 +19,7 @@ from lutgrade.video.stills import read_still
 HEIGHT, WIDTH = 256, 384
 CONTENT = slice(0, 230)  # columns: the left 60 %
 REFERENCE = slice(154, 384)  # columns: the right 60 %
+SHRUNK, JPEG_QUALITY = 0.63, 60
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 
 
@@ -91,6 +94,40 @@ def graded_pair(photo: Tensor, lut: Lut, *, name: str = "") -> Sample:
         lut=_table(lut),
         name=name,
     )
+
+
+def changed(pair: Sample, change: str) -> Sample:
+    """A pair of the protocol made harder.
+
+    Args:
+        pair: as `graded_pair` makes it.
+        change: "apart" leaves out what content and reference both show, "shrunk" resizes the reference to 0.63 of its
+            size, "jpeg" compresses it at quality 60.
+
+    Raises:
+        InputError: no such change.
+    """
+    reference = pair.reference
+    if change == "apart":
+        shared = CONTENT.stop - REFERENCE.start
+        own = slice(0, CONTENT.stop - shared)
+        target = None if pair.target is None else pair.target[..., own]
+        return replace(pair, frames=pair.frames[..., own], target=target, reference=reference[..., shared:])
+    if change == "shrunk":
+        size = [round(SHRUNK * side) for side in reference.shape[-2:]]
+        return replace(pair, reference=quantise(interpolate(reference, size, mode="bilinear", antialias=True)))
+    if change == "jpeg":
+        return replace(pair, reference=torch.stack([_compressed(image) for image in reference]))
+    raise InputError(f"a pair can be apart, shrunk or jpeg, not '{change}'")
+
+
+def _compressed(image: Tensor) -> Tensor:
+    """An image `[3, H, W]` as a JPEG file holds it."""
+    import cv2
+
+    codes = (image * 255).round().byte().permute(1, 2, 0).flip(2).contiguous()  # as OpenCV orders channels
+    _, file = cv2.imencode(".jpg", codes.numpy(), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return torch.from_numpy(cv2.imdecode(file, cv2.IMREAD_COLOR)).flip(2).permute(2, 0, 1).float() / 255
 
 
 def load_photo(path: str | Path) -> Tensor:

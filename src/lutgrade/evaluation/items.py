@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate
 
 from lutgrade.data.images import PACKAGED, photo_files
 from lutgrade.data.manifest import files_of
-from lutgrade.data.pairs import PairedProtocol, film_fifth, graded_pair, load_photo, quantise
+from lutgrade.data.pairs import PairedProtocol, changed, film_fifth, graded_pair, load_photo, quantise
 from lutgrade.data.videos import clips_of
 from lutgrade.errors import InputError
 from lutgrade.evaluation.cache import digest, file_digest
@@ -41,18 +41,20 @@ class Item:
     load: Callable[[], Sample]
 
 
-def paired(photos: str | Path, luts: str | Path, *, per_photo: int = 2, fifth: bool = False) -> list[Item]:
+def paired(
+    photos: str | Path, luts: str | Path, *, per_photo: int = 2, fifth: bool = False, change: str | None = None
+) -> list[Item]:
     """The paired protocol (`lutgrade.data.PairedProtocol`) on a folder of photographs and one of LUTs.
 
-    `fifth` takes the LUTs that `film_fifth` keeps for measuring.
+    `fifth` takes the LUTs that `film_fifth` keeps for measuring, `change` is one of `lutgrade.data.pairs.changed`.
     """
     protocol = PairedProtocol(photos, film_fifth(luts) if fifth else luts, per_photo=per_photo)
     return [
         Item(
             f"{photo.stem}/{lut.stem}",
             photo.stem,
-            digest("paired", file_digest(photo), file_digest(lut)),
-            partial(_photo_pair, photo, lut),
+            digest("paired", file_digest(photo), file_digest(lut), *([change] if change else [])),
+            partial(_photo_pair, photo, lut, change),
         )
         for photo, lut in protocol.pairs
     ]
@@ -191,8 +193,9 @@ def read_frames(path: Path, frames: int | None, max_side: int | None = None) -> 
     return torch.stack(images)
 
 
-def _photo_pair(photo: Path, lut: Path) -> Sample:
-    return graded_pair(load_photo(photo), Lut.load(lut), name=f"{photo.stem}/{lut.stem}")
+def _photo_pair(photo: Path, lut: Path, change: str | None = None) -> Sample:
+    pair = graded_pair(load_photo(photo), Lut.load(lut), name=f"{photo.stem}/{lut.stem}")
+    return changed(pair, change) if change else pair
 
 
 def _look_pair(photo: Path, look: str) -> Sample:
