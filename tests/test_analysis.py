@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -117,3 +118,13 @@ def test_the_view_of_a_graded_still_is_found_again() -> None:
     (other,) = analyse(frames(), still.flip(-1, -2), 2.0, per_shot=False)
     assert other.keyframe.same_view == 0
     assert other.keyframe.index >= 50
+
+
+def test_black_frames_of_both_are_no_pair() -> None:
+    picture = torch.from_numpy(scene(3, 1)[0]).permute(2, 0, 1) / 255
+    black = torch.zeros_like(picture)
+    faded = [Frame(black, 0, 0, 0.0), *(replace(f, index=f.index + 1, time=f.time + 1) for f in frames(1, seconds=1))]
+    (found,) = analyse(faded, torch.stack([black, picture]), 25.0, per_shot=False)
+    assert (found.keyframe.index > 0, found.keyframe.reference, found.keyframe.same_view) == (True, 1, 0)
+    (only,) = analyse(faded[:1], black[None], 25.0, per_shot=False)
+    assert (only.keyframe.index, only.keyframe.reference) == (0, 0)

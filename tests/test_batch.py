@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from torch import Tensor
 
 from clips import scene, write_clip
 from lutgrade.batch import grade_folder, is_batch, pair
 from lutgrade.checkpoints import load_model
-from lutgrade.errors import InputError
+from lutgrade.errors import InputError, LutgradeError
+from lutgrade.lut import Lut
 from lutgrade.protocols import LutModel
 
 
@@ -101,3 +103,41 @@ def test_a_broken_clip_does_not_stop_the_others(tmp_path: Path, contents: Path, 
     with pytest.raises(InputError, match=r"1 of 2 were not graded: beach\.mp4"):
         results.extend(grade_folder(contents, references, tmp_path / "out", extras=False))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["street.png"]
+
+
+def test_clips_of_one_name_do_not_replace_each_others_files(tmp_path: Path, contents: Path, references: Path) -> None:
+    Image.fromarray(scene(2, 1)[0]).save(contents / "street.jpg")
+    still = references / "other.png"
+    with pytest.raises(InputError, match=r"street\.jpg and street\.png would both be given street\.cube"):
+        next(grade_folder(contents, still, tmp_path / "out", model="mkl", overwrite=True))
+    assert not (tmp_path / "out").exists()
+    graded = grade_folder(contents, still, tmp_path / "out", model="mkl", extras=False)
+    assert [result.outputs.graded.name for result in graded] == ["beach.mp4", "street.jpg", "street.png"]
+
+
+def test_the_folder_one_is_in_has_a_name(contents: Path, references: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(contents)
+    (contents / "beach.mp4").unlink()
+    (result,) = grade_folder(Path(), references / "other.png", model="mkl", extras=False)
+    assert result.outputs.graded == contents.parent / "in_graded" / "street.png"
+
+
+def test_a_model_that_fails_on_a_clip_does_not_stop_the_others(
+    tmp_path: Path, contents: Path, references: Path
+) -> None:
+    matcher = load_model("mkl")
+
+    def model(content: Tensor, reference: Tensor) -> Lut:
+        if content.shape[-2:] == clip_size:
+            raise RuntimeError("out of\nmemory")
+        return matcher(content, reference)
+
+    clip_size = (1, 2)
+    Image.new("RGB", (2, 1)).save(contents / "small.png")
+    graded, results = grade_folder(contents, references / "other.png", tmp_path / "out", model=model, extras=False), []
+    with pytest.raises(
+        LutgradeError, match=r"1 of 3 were not graded: small\.png: RuntimeError: out of memory"
+    ) as caught:
+        results.extend(graded)
+    assert not isinstance(caught.value, InputError)
+    assert len(results) == 2

@@ -23,6 +23,13 @@ def test_everything_lies_beside_the_graded_file(tmp_path: Path) -> None:
     assert list(Outputs.beside(tmp_path / "a.mov", extras=False).files()) == [tmp_path / "a_graded.mov"]
 
 
+def test_the_folder_one_is_in_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    monkeypatch.chdir(frames)
+    assert Outputs.beside(Path(), extras=False).graded == tmp_path / "frames_graded"
+
+
 def test_an_input_is_never_replaced(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     clip.write_bytes(b"x")

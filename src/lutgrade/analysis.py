@@ -25,6 +25,7 @@ COLORS = LabHistogram()
 RETURN_SIMILARITY = 0.96
 # The rank correlation of two layouts: of one view before and after a grade 0.84 to 1, of unlike pictures up to 0.72.
 SAME_VIEW = 0.8
+FLAT = 0.01  # deviation of the luma of a frame that shows nothing, such as the black before a fade
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,22 @@ class Candidate:
     similarity: float
     reference: int
     same_view: float = 0.0  # how closely it shows what the reference shows, 0 below SAME_VIEW
+    flat: bool = False  # it shows nothing
 
 
 @dataclass(frozen=True)
 class _Targets:
-    """The references, as they are compared: unit rows of a selector's features and of `layouts`."""
+    """References that show something, or all where none does: unit rows of features, `_views`, and which they are."""
 
     features: Tensor
-    layouts: Tensor
+    views: Tensor
+    rows: Tensor
+
+    @classmethod
+    def of(cls, references: Tensor, selector: KeyframeSelector) -> _Targets:
+        flat = _flat(references)
+        rows = torch.arange(len(flat)) if flat.all() else (~flat).nonzero()[:, 0]
+        return cls(selector.features(references[rows]), _views(references[rows]), rows)
 
 
 @dataclass(frozen=True)
@@ -112,10 +121,11 @@ def analyse(
     Returns:
         The shots in order; together they hold every frame once. The key frame of each is the frame, one a second
         and the clip's last among them, whose features are most like those of any reference (VCG Eq. 1); but one that
-        shows the very view of a reference, however that is graded, goes first, as it tells the grade exactly.
+        shows the very view of a reference, however that is graded, goes first, as it tells the grade exactly. Flat
+        frames, of the clip and of the references, are taken only where there are no others.
     """
     selector = selector or LabHistogramSelector()
-    targets = _Targets(selector.features(references), layouts(references))
+    targets = _Targets.of(references, selector)
     detector = ShotDetector(frame_rate) if per_shot else None
     current, shots = _OpenShot(), list[AnalysedShot]()
     frame, next_time = None, float("-inf")
@@ -153,9 +163,19 @@ def returning(shots: Sequence[AnalysedShot]) -> list[int]:
     return takes
 
 
+def _views(images: Tensor) -> Tensor:
+    """`layouts` of images `[K, 3, H, W]`; zero, which is like nothing, of those that are flat."""
+    return layouts(images) * ~_flat(images)[:, None]
+
+
+def _flat(images: Tensor) -> Tensor:
+    """Which of images `[K, 3, H, W]` show nothing, `[K]`."""
+    return images.float().mean(1).flatten(1).std(1, correction=0) <= FLAT
+
+
 def _candidate(frame: Frame, selector: KeyframeSelector, targets: _Targets) -> Candidate:
     features = selector.features(frame.image[None])
-    same_view, viewed = (float(x) for x in (layouts(frame.image[None]) @ targets.layouts.T)[0].max(0))
+    same_view, viewed = (float(x) for x in (_views(frame.image[None]) @ targets.views.T)[0].max(0))
     if same_view >= SAME_VIEW:
         reference, similarity = int(viewed), float(features[0] @ targets.features[int(viewed)])
     else:
@@ -164,11 +184,13 @@ def _candidate(frame: Frame, selector: KeyframeSelector, targets: _Targets) -> C
     encoder = selector.encoder
     known = isinstance(encoder, LabHistogram) and encoder.bins == COLORS.bins
     colors = features if known else COLORS(frame.image[None])
-    return Candidate(frame.index, frame.time, frame.image, colors[0], similarity, reference, same_view)
+    flat = bool(_flat(frame.image[None]))
+    reference = int(targets.rows[reference])
+    return Candidate(frame.index, frame.time, frame.image, colors[0], similarity, reference, same_view, flat)
 
 
 def _best(candidates: list[Candidate]) -> Candidate:
-    return max(candidates, key=lambda c: (c.same_view, c.similarity, -c.index))
+    return max(candidates, key=lambda c: (not c.flat, c.same_view, c.similarity, -c.index))
 
 
 def _telling(candidates: list[Candidate]) -> list[Candidate]:

@@ -11,7 +11,7 @@ from lutgrade.files import make_folder
 from lutgrade.grading import grade_with
 from lutgrade.loading import load
 from lutgrade.options import GradeOptions
-from lutgrade.outputs import Outputs
+from lutgrade.outputs import Outputs, check_apart
 from lutgrade.progress import Progress, silent
 from lutgrade.protocols import LutModel
 from lutgrade.results import GradeResult
@@ -58,21 +58,27 @@ def grade_folder(
     arguments are those of `lutgrade.grade`.
 
     Raises:
-        InputError: a model or options that cannot be used, before any work.
+        InputError: before any work: a model or options that cannot be used, or clips such as `a.mp4` and `a.mov` whose
+            files would replace each other.
         InputError, LutgradeError: at the end, where any clip failed, naming each and its reason.
     """
     pairs = pair(contents, references)
+    contents = contents.resolve() if contents.name in ("", "..") else contents
+    folder = Path(output or contents.with_name(f"{contents.name}_graded"))
+    planned = [Outputs.beside(clip, folder / clip.name, extras=extras) for clip, _ in pairs]
+    check_apart(planned)
     settings = GradeOptions(**options)
     loaded = load(model, settings)
-    folder = make_folder(output or contents.with_name(f"{contents.name}_graded"))
+    make_folder(folder)
     failed: list[tuple[Path, LutgradeError]] = []
-    for clip, reference in pairs:
-        outputs = Outputs.beside(clip, folder / clip.name, extras=extras)
+    for (clip, reference), outputs in zip(pairs, planned, strict=True):
         try:
             outputs.check([clip, reference], overwrite=overwrite)
             yield grade_with(loaded, clip, reference, outputs, settings, progress=progress)
         except LutgradeError as error:
             failed.append((clip, error))
+        except (OSError, RuntimeError, MemoryError) as error:  # such as too large a picture for the device
+            failed.append((clip, LutgradeError(f"{type(error).__name__}: {' '.join(str(error).split())}")))
     if failed:
         kind = InputError if all(isinstance(error, InputError) for _, error in failed) else LutgradeError
         reasons = "; ".join(f"{clip.name}: {error}" for clip, error in failed)

@@ -227,7 +227,7 @@ def _warnings(shots: list[GradedShot], options: GradeOptions) -> list[str]:
         mean_difference(shot.after, shot.reference) > mean_difference(shot.before, shot.reference) for shot in shots
     ):
         warnings.append("the mean colours moved away from the reference's; --model unbalanced_mkl or mkl follow them")
-    if min(float(shot.reference.flatten(1).std(1).max()) for shot in shots) < FLAT:
+    if min(float(shot.reference.flatten(1).std(1, correction=0).max()) for shot in shots) < FLAT:
         warnings.append(
             "the reference is nearly one colour, which flattens the content: take a picture that holds more"
         )

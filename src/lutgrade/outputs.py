@@ -33,6 +33,7 @@ class Outputs:
     def beside(cls, content: Path, graded: str | Path | None = None, *, extras: bool = True) -> Outputs:
         """`clip_graded.mp4` beside `clip.mp4`, and beside that its cube, sheet and report (JSON lies beside it)."""
         if graded is None:
+            content = content.resolve() if content.name in ("", "..") else content
             stem, suffix = (content.name, "") if content.is_dir() else (content.stem, content.suffix)
             graded = content.with_name(f"{stem}_graded{suffix}")
         graded = Path(graded)
@@ -101,3 +102,15 @@ class Outputs:
         if self.cube is None or grades == 1:
             return self.cube
         return self.cube.with_name(f"{self.cube.stem}_shot{shot + 1:03d}{self.cube.suffix}")
+
+
+def check_apart(results: Sequence[Outputs]) -> None:
+    """Raises an InputError where two results have a file of one name: one would replace the other's."""
+    owners: dict[Path, Path] = {}
+    for outputs in results:
+        for path in outputs.files():
+            if owners.setdefault(path, outputs.graded) != outputs.graded:
+                raise InputError(
+                    f"{owners[path].name} and {outputs.graded.name} would both be given {path.name}; "
+                    "rename one, or write the graded files alone (--no-extras)"
+                )

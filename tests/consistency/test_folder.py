@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -75,3 +76,12 @@ def test_nothing_is_left_of_a_match_that_was_refused(tmp_path: Path) -> None:
     for name in ("failed", "written"):
         with opened(outputs(tmp_path / name)) as store:
             assert store.read_json("profile", "k") == {}
+
+
+def test_a_disk_without_locks_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr("fcntl.flock", none)
+    with opened(outputs(tmp_path / "out")) as store:
+        store.write_json("render", "k", {})

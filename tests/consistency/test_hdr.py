@@ -209,7 +209,7 @@ def test_a_reference_from_outside(tmp_path: Path) -> None:
     reference = clip(tmp_path / "reference.mkv", PQ, -1.0)
     one = clip(tmp_path / "a.mkv", PQ, 1.0)
     report = matched([one], tmp_path / "out", target=f"reference={reference}")
-    (wanted,) = profile_file(reference, encoding=ENCODINGS["PQ"])
+    wanted = profile_file(reference, encoding=ENCODINGS["PQ"])
     torch.testing.assert_close(report.clips[0].units[0].after.mean, wanted.mean, rtol=0, atol=0.3)
     other = clip(tmp_path / "hlg.mkv", HLG)
     with pytest.raises(InputError, match="is HLG, and the clips are PQ"):

@@ -47,8 +47,8 @@ def test_the_profile_is_that_of_the_file(clip: Path, cube: Path) -> None:
     result = render_clip(work)
     assert result["frames"] == 20
     found = stored(work)
-    assert isinstance(found, list)
-    (expected,) = profile_file(work.output, every=0.2)
+    assert isinstance(found, dict)
+    expected = profile_file(work.output, every=0.2)
     assert found[0].seen == expected.seen == 4
     torch.testing.assert_close(found[0].mean, expected.mean, rtol=0, atol=0.3)
     torch.testing.assert_close(found[0].deviation, expected.deviation, rtol=0, atol=0.3)

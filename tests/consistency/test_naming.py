@@ -39,3 +39,15 @@ def test_one_file_given_twice_is_no_riddle() -> None:
 def test_no_such_clip() -> None:
     with pytest.raises(InputError, match=r"no clip 'z' among a\.mp4, b\.mp4"):
         clip_named("z", CLIPS)
+
+
+def test_a_file_of_the_match_itself_is_not_replaced_by_a_clip() -> None:
+    made = [Path(name) for name in ("match_sheet.png", "match_sequence.mp4", "match_sequence.mov")]
+    assert unique_names(made) == ("match_sheet_2.png", "match_sequence_2.mp4", "match_sequence_2.mov")
+
+
+def test_a_folder_is_called_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside = tmp_path / "frames" / "inside"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    assert unique_names([Path(".."), Path(), Path("../inside/..")]) == ("frames", "inside", "frames_2")

@@ -304,6 +304,20 @@ def test_every_shot_may_have_a_lut(tmp_path: Path) -> None:
     assert [unit.cube.name for unit in report.clips[0].units] == ["two_01.cube", "two_02.cube"]
 
 
+def test_a_span_between_two_frames_is_none(tmp_path: Path) -> None:
+    """The shot changes at 1.5 s, the segment ends a hundredth before; another ends behind the last frame."""
+    frames = np.concatenate([scene(1, 15), (scene(2, 15) * 0.8).astype(np.uint8)])
+    two, other = write_clip(tmp_path / "two.mp4", frames, rate=10), clip(tmp_path / "one.mp4", GRADES["warm"])
+    for segment, notes in ((Segment(0, 1.49, None), [True, False]), (Segment(1.5, 2.95, None), [False, True])):
+        report = match(
+            [Clip(two, segments=(segment,)), other], tmp_path / str(segment.stop), per_shot=True, target="hero=one"
+        )
+        assert report.failed == {}
+        assert [unit.note.startswith("kept") for unit in report.clips[0].units] == notes
+        spans = [unit.span for unit in report.clips[0].units]
+        assert spans == [(-float("inf"), pytest.approx(1.5)), (pytest.approx(1.5), float("inf"))]
+
+
 def test_a_threshold_that_is_missed_is_said_and_the_outputs_are_kept(tmp_path: Path) -> None:
     day = clip(tmp_path / "day.mp4", (1.0, 1.0, 1.0))
     night = clip(tmp_path / "night.mp4", (0.2, 0.2, 0.25), seed=2)
@@ -356,6 +370,21 @@ def test_files_of_others_are_not_replaced(clips: list[Path], tmp_path: Path) -> 
         match([], out)
 
 
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"'a\\udcff\.mp4' is not UTF-8"):
+        match([tmp_path / "a\udcff.mp4"], tmp_path / "out")
+
+
+def test_a_folder_of_frames_does_not_take_the_outputs(tmp_path: Path) -> None:
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for index in range(2):
+        Image.fromarray(scene(1, 1)[0]).save(frames / f"f_{index:04d}.png")
+    with pytest.raises(InputError, match="lies in the clip"):
+        match([frames], frames / "out")
+    assert sorted(path.name for path in frames.iterdir()) == ["f_0000.png", "f_0001.png"]
+
+
 def test_no_two_luts_share_a_name(tmp_path: Path) -> None:
     outputs = MatchOutputs(tmp_path, ("a.mp4", "a.mov", "b.mp4", "b_01.mp4"))
     cubes = [outputs.cube(clip, span, spans) for clip, spans in enumerate((1, 2, 2, 1)) for span in range(spans)]
@@ -366,6 +395,44 @@ def test_luts_of_an_earlier_match_do_not_stay_behind(clips: list[Path], tmp_path
     match(clips, tmp_path / "out", target="brightest")
     match(clips, tmp_path / "out", target="hero=cool")
     assert sorted(path.name for path in (tmp_path / "out").glob("*.cube")) == ["plain.cube", "warm.cube"]
+
+
+def test_a_lut_that_somebody_has_changed_is_theirs(clips: list[Path], tmp_path: Path) -> None:
+    match(clips, tmp_path / "out", target="brightest")
+    cube = tmp_path / "out" / "cool.cube"
+    cube.write_text(cube.read_text() + "# mine")
+    with pytest.raises(InputError, match=r"cool\.cube exists"):
+        match(clips, tmp_path / "out", target="brightest")
+    match([clips[0], clips[1]], tmp_path / "out", target="brightest")  # has no use for it
+    assert cube.read_text().endswith("# mine")
+    assert match(clips, tmp_path / "out", target="brightest", overwrite=True).exit_code == OK
+    assert match(clips, tmp_path / "out", target="brightest").exit_code == OK  # it is the match's own again
+    assert "mine" not in cube.read_text()
+
+
+def test_what_is_matched_to_is_not_replaced(clips: list[Path], tmp_path: Path) -> None:
+    match(clips, tmp_path / "out", target="first")
+    for name in ("reference=warm.mp4", "lut=warm.cube"):
+        kind, _, file = name.partition("=")
+        with pytest.raises(InputError, match=f"{file} lies in the output folder and would be replaced"):
+            match(clips, tmp_path / "out", target=f"{kind}={tmp_path / 'out' / file}")
+
+
+def test_folders_of_frames_are_matched_again(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("plain", "dark")]
+    for folder, gain in zip(folders, (1.0, 0.7), strict=True):
+        folder.mkdir()
+        for index in range(2):
+            Image.fromarray((scene(1, 1)[0] * gain).astype(np.uint8)).save(folder / f"f_{index:04d}.png")
+    for target in ("first", "hero=dark", "first"):  # each is a copy in turn
+        report = match(folders, tmp_path / "out", target=target)
+        assert (report.exit_code, report.failed) == (OK, {})
+        assert [matched.copied for matched in report.clips] == [target == "first", target != "first"]
+        (tmp_path / "out" / "plain" / "notes.txt").write_text("mine")
+    names = ["f_0000.png", "f_0001.png"]
+    assert sorted(path.name for path in (tmp_path / "out" / "plain").iterdir()) == [*names, "notes.txt"]
+    assert sorted(path.name for path in (tmp_path / "out" / "dark").iterdir()) == names
+    assert not list((tmp_path / "out").glob(".*.partial"))
 
 
 def test_a_reference_of_one_clip_is_checked_too(clips: list[Path], tmp_path: Path) -> None:
@@ -380,6 +447,8 @@ def test_processes_give_what_one_process_gives(clips: list[Path], tmp_path: Path
     alone, together = match(clips, tmp_path / "a"), match(clips, tmp_path / "b", workers=2)
     for one, other in zip(alone.clips, together.clips, strict=True):
         assert one.output.read_bytes() == other.output.read_bytes()
+    written = json.loads(together.json.read_text())["seconds"]["cpu"]
+    assert written > 0.9 * together.seconds["cpu"]  # that of the processes is in it
 
 
 def test_hdr_is_not_taken_for_sdr(clips: list[Path], tmp_path: Path) -> None:

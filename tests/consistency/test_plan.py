@@ -58,6 +58,7 @@ def test_methods_and_strengths() -> None:
         {"groups": "faces"},
         {"workers": 0},
         {"memory": -1.0},
+        {"memory": INFINITY},
         {"interpolation": "cubic"},
     ],
 )

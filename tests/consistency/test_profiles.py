@@ -10,7 +10,16 @@ import torch
 
 from clips import scene, write_clip
 from lutgrade.color.spaces import srgb_to_lab
-from lutgrade.consistency.profiles import COLORS, LEVELS, MAX_FRAMES, Profiler, profile_file, profile_frames, shot_spans
+from lutgrade.consistency.profiles import (
+    COLORS,
+    LEVELS,
+    MAX_FRAMES,
+    Profiler,
+    profile_file,
+    profile_frames,
+    profile_spans,
+    shot_spans,
+)
 from lutgrade.errors import InputError
 
 
@@ -63,13 +72,15 @@ def test_black_is_told_from_dark() -> None:
 
 def test_a_clip_is_looked_at_once_a_second_and_by_spans(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", np.concatenate([scene(1, 30), scene(2, 30)]), rate=10)
-    (whole,) = profile_file(clip)
+    whole = profile_file(clip)
     assert whole.seen == 6
-    first, second = profile_file(clip, [(float("-inf"), 3.0), (3.0, float("inf"))])
+    first, second = profile_spans(clip, [(float("-inf"), 3.0), (3.0, float("inf"))]).values()
     assert (first.seen, second.seen) == (3, 3)
     torch.testing.assert_close((first.mean + second.mean) / 2, whole.mean, atol=1e-6, rtol=0)
     with pytest.raises(InputError, match="no frame"):
-        profile_file(clip, [(100.0, 200.0)])
+        profile_spans(clip, [(100.0, 200.0)])
+    between = profile_spans(clip, [(float("-inf"), 3.0), (3.01, 3.09), (3.1, float("inf"))])
+    assert {number: profile.seen for number, profile in between.items()} == {0: 30, 2: 29}
 
 
 def test_shots_become_spans(tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ from lutgrade.consistency.store import Store, identity, key_of, profile_key
 def test_profiles_come_back_as_they_were(tmp_path: Path) -> None:
     store = Store(tmp_path)
     generator = torch.Generator().manual_seed(0)
-    profiles = [profile_frames(torch.rand(count, 3, 8, 9, generator=generator)) for count in (1, 3)]
+    profiles = {n: profile_frames(torch.rand(count, 3, 8, 9, generator=generator)) for n, count in ((0, 1), (2, 3))}
     store.write_profiles("k", profiles)
     back = store.read_profiles("k", SDR)
     assert back is not None
-    for found, expected in zip(back, profiles, strict=True):
+    assert list(back) == list(profiles)
+    for found, expected in zip(back.values(), profiles.values(), strict=True):
         assert torch.equal(found.frames, expected.frames)
         assert torch.equal(found.quantiles, expected.quantiles)
         assert (found.times, found.seen) == (expected.times, expected.seen)

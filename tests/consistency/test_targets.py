@@ -126,6 +126,7 @@ def test_a_lut_is_a_look_on_top_of_the_average(tmp_path: Path) -> None:
         ("palette=#12345", "a palette is"),
         ("synthetic=1,2,3", "a synthetic target is"),
         ("synthetic=150,0,0,1,1,1", "a synthetic target is"),
+        ("synthetic=50,nan,0,1,1,1", "a synthetic target is"),
     ],
 )
 def test_bad_targets_are_refused(text: str, message: str) -> None:

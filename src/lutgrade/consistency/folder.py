@@ -42,7 +42,7 @@ def opened(outputs: MatchOutputs) -> Iterator[Store]:
 
 @contextmanager
 def _alone(folder: Path, path: Path) -> Iterator[None]:
-    """Holds a lock that ends with this process, however it ends; where the system has no such locks, none."""
+    """Holds a lock that ends with this process, however it ends; without one where there are none to have."""
     try:
         import fcntl
     except ImportError:
@@ -55,12 +55,15 @@ def _alone(folder: Path, path: Path) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             file.seek(0)
             process = file.read().strip() or "unknown"
             raise InputError(
                 f"another match (process {process}) is writing into {folder}; wait for it, or give another --output-dir"
             ) from error
+        except OSError:  # the disk has no such locks
+            yield
+            return
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 from lutgrade.consistency.plan import Clip, Unit, spans_of, target_of
 from lutgrade.consistency.profiles import WHOLE, Profile, Span
 from lutgrade.consistency.run import Run
 from lutgrade.consistency.store import identity, key_of, profile_key
+from lutgrade.consistency.targets import TargetSpec
 from lutgrade.consistency.tasks import find_shots, profile_clip
 
 
@@ -19,13 +21,14 @@ def measure_clips(run: Run) -> list[Unit]:
     profiles = profile_all(run, "profile", {i: (wanted[i].path, spans[i]) for i in wanted if i not in run.failed})
     units = []
     for index, of_clip in profiles.items():
-        for number, (span, profile) in enumerate(zip(spans[index], of_clip, strict=True)):
-            units.append(_unit(run, index, number, span, profile, len(of_clip)))
+        for number, (span, reach, profile) in enumerate(_held(spans[index], of_clip)):
+            target = target_of(run.clips[index], span, run.options.target)
+            units.append(_unit(run, index, number, reach, profile, target, len(of_clip)))
     return units
 
 
-def profile_all(run: Run, step: str, files: Mapping[int, tuple[Path, list[Span]]]) -> dict[int, list[Profile]]:
-    """The profiles of the spans of each clip's file, read from the store where they are known."""
+def profile_all(run: Run, step: str, files: Mapping[int, tuple[Path, list[Span]]]) -> dict[int, dict[int, Profile]]:
+    """The profiles of the spans of each clip's file by number, read from the store where they are known."""
     options, encoding = run.options, run.encoding
     keys = {i: profile_key(*file, options.every, options.matrix, encoding.name) for i, file in files.items()}
     found = {i: run.store.read_profiles(key, encoding) for i, key in keys.items()}
@@ -52,8 +55,18 @@ def _shots(run: Run, clips: Mapping[int, Clip]) -> list[list[Span]]:
     return [list(zip([WHOLE[0], *of_clip], [*of_clip, WHOLE[1]], strict=True)) for of_clip in cuts]
 
 
-def _unit(run: Run, index: int, number: int, span: Span, profile: Profile, count: int) -> Unit:
+def _held(spans: list[Span], profiles: Mapping[int, Profile]) -> list[tuple[Span, Span, Profile]]:
+    """The spans that hold a frame, as they are and as far as the next such one, with their profiles.
+
+    Between a cut and the edge of a segment that was meant to be there, there may be none.
+    """
+    edges = [spans[0][0], *(spans[number][0] for number in list(profiles)[1:]), spans[-1][1]]
+    return [(spans[n], reach, profile) for (n, profile), reach in zip(profiles.items(), pairwise(edges), strict=True)]
+
+
+def _unit(
+    run: Run, index: int, number: int, span: Span, profile: Profile, target: TargetSpec | None, count: int
+) -> Unit:
     clip = run.clips[index]
     name = run.outputs.names[index] + (f" #{number + 1}" if count > 1 else "")
-    target = target_of(clip, span, run.options.target)
     return Unit(name, index, run.outputs.names[index], number, span, profile, target, clip.weight, clip.group)

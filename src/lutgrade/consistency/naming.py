@@ -7,15 +7,18 @@ from pathlib import Path
 
 from lutgrade.errors import InputError
 
+SHEET, HTML, JSON, SEQUENCE = "match_sheet.png", "match_report.html", "match_report.json", "match_sequence"
+
 
 def unique_names(clips: Sequence[Path]) -> tuple[str, ...]:
-    """The clips' own names; a name that came before gets a number: `a.mp4`, `a_2.mp4`."""
+    """The clips' own names; one that came before, or that a match gives another file, gets a number: `a_2.mp4`."""
     names: list[str] = []
     for clip in clips:
-        name, count = clip.name, 1
-        while name in names:
+        own = clip.resolve() if clip.name in ("", "..") else clip
+        name, count = own.name, 1
+        while name in (*names, SHEET, HTML, JSON) or Path(name).stem == SEQUENCE:
             count += 1
-            name = f"{clip.stem}_{count}{clip.suffix}"
+            name = f"{own.stem}_{count}{own.suffix}"
         names.append(name)
     return tuple(names)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from lutgrade.consistency.naming import unique_names
+from lutgrade.consistency.naming import HTML, JSON, SHEET, unique_names
 from lutgrade.consistency.store import Store
 from lutgrade.errors import InputError
 
-SHEET, HTML, JSON = "match_sheet.png", "match_report.html", "match_report.json"
 RECORD = ("outputs", "all")
 
 
@@ -28,8 +28,8 @@ class MatchOutputs:
         """Checks the folder before anything is made or done.
 
         Raises:
-            InputError: no clips, a folder that cannot be written to or holds a clip itself, or files in it that no
-                earlier match wrote, unless `overwrite`.
+            InputError: no clips, a folder that cannot be written to, holds a clip itself or lies in one, or files in
+                it that no earlier match wrote, unless `overwrite`.
         """
         if not clips:
             raise InputError("there are no clips to match")
@@ -40,8 +40,12 @@ class MatchOutputs:
         if not os.access(existing, os.W_OK):
             raise InputError(f"no permission to write in {existing}")
         for clip in clips:
+            if any("\ud800" <= letter <= "\udfff" for letter in clip.name):  # bytes that are no text
+                raise InputError(f"the name {clip.name!a} is not UTF-8, as reports need it; rename the clip")
             if folder.resolve() in (clip.absolute().parent.resolve(), clip.resolve().parent, clip.resolve()):
                 raise InputError(f"{clip} lies in the output folder itself and would be replaced; give another folder")
+            if clip.resolve() in folder.resolve().parents:
+                raise InputError(f"the output folder {folder} lies in the clip {clip}; give another folder")
         outputs = cls(folder, unique_names(clips))
         outputs.check_foreign([*outputs.names, SHEET, HTML, JSON, *outputs.possible_cubes()], overwrite=overwrite)
         return outputs
@@ -52,6 +56,13 @@ class MatchOutputs:
         foreign = [name for name in names if (self.folder / name).exists() and name not in own]
         if foreign and not overwrite:
             raise InputError(f"{self.folder / foreign[0]} exists; give another --output-dir, or --overwrite")
+
+    def check_inputs(self, files: Sequence[Path]) -> None:
+        """Raises an InputError where one of these files, which the match reads, would be replaced by it."""
+        replaced = {*self.names, SHEET, HTML, JSON, *self.possible_cubes(), *self.written_before()}
+        for file in files:
+            if file.resolve().parent == self.folder.resolve() and file.name in replaced:
+                raise InputError(f"{file} lies in the output folder and would be replaced; give another folder")
 
     def path(self, clip: int) -> Path:
         """Where a clip goes."""
@@ -71,21 +82,38 @@ class MatchOutputs:
         return [name for name in found if re.sub(r"(_\d\d+)?\.cube$", "", name) in starts or name[:-5] in starts]
 
     def written_before(self) -> set[str]:
-        """The names that earlier matches wrote here."""
-        record = Store.at(self.folder).read_json(*RECORD) or {}
-        return set(record.get("names", []))
+        """The names that earlier matches wrote here, without LUTs that somebody has changed since."""
+        record = self._record()
+        changed = {name for name, stamp in record["cubes"].items() if _stamp(self.folder / name) not in (stamp, None)}
+        return set(record["names"]) - changed
 
     def claim(self, names: Sequence[str]) -> None:
         """Notes what is going to be written, so that a run that was killed may go on."""
-        store = Store.at(self.folder)
-        store.write_json(*RECORD, {"names": sorted(self.written_before() | set(names))})
+        cubes = {name: stamp for name, stamp in self._record()["cubes"].items() if name not in names}
+        self._write_record(self.written_before() | set(names), cubes)
+
+    def sign_cubes(self, cubes: Sequence[Path]) -> None:
+        """Notes LUTs as they were written, to tell them from what somebody makes of them."""
+        record = self._record()
+        self._write_record(set(record["names"]), record["cubes"] | {cube.name: _stamp(cube) for cube in cubes})
+
+    def _record(self) -> dict[str, Any]:
+        return {"names": [], "cubes": {}} | (Store.at(self.folder).read_json(*RECORD) or {})
+
+    def _write_record(self, names: set[str], cubes: Mapping[str, list[int] | None]) -> None:
+        Store.at(self.folder).write_json(*RECORD, {"names": sorted(names), "cubes": cubes})
 
     def forget_cubes(self, kept: Sequence[Path]) -> None:
-        """Removes LUTs that an earlier match wrote and this one has no use for."""
+        """Removes LUTs that an earlier match wrote and this one has no use for, unless somebody has changed them."""
         names = {path.name for path in kept}
         for name in self.written_before():
             if name.endswith(".cube") and name not in names:
                 (self.folder / name).unlink(missing_ok=True)
+
+
+def _stamp(file: Path) -> list[int] | None:
+    """The size and time of a file; None where there is none."""
+    return [file.stat().st_size, file.stat().st_mtime_ns] if file.is_file() else None
 
 
 def folder_of(clips: Sequence[Path], folder: str | Path | None) -> Path:

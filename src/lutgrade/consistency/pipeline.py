@@ -13,7 +13,8 @@ from lutgrade.consistency.deciding import buckets_of, decide, grouped
 from lutgrade.consistency.fitting import load_models
 from lutgrade.consistency.folder import opened
 from lutgrade.consistency.measuring import measure_clips
-from lutgrade.consistency.outputs import HTML, JSON, SHEET, MatchOutputs
+from lutgrade.consistency.naming import HTML, JSON, SHEET
+from lutgrade.consistency.outputs import MatchOutputs
 from lutgrade.consistency.plan import Clip, MatchOptions
 from lutgrade.consistency.probing import check_chosen, check_left, probe, with_heroes
 from lutgrade.consistency.rendering import render_best
@@ -57,8 +58,8 @@ def match(
         options: the fields of `MatchOptions`: method, strength, threshold, protect_skin, groups, per_shot, ...
 
     Raises:
-        InputError: bad options, HDR and SDR clips together, a clip to match that cannot be read, no clip that can,
-            or another match that is writing into the folder. Nothing is written.
+        InputError: bad options, HDR and SDR clips together, a clip to match that cannot be read, no clip that can, a
+            folder whose files may not be replaced, or that another match is writing into. Nothing is written.
     """
     start, cpu = time.perf_counter(), sum(os.times()[:4])
     spec = TargetSpec.parse(target) if isinstance(target, str) else target
@@ -66,14 +67,17 @@ def match(
     asked = [clip if isinstance(clip, Clip) else Clip(Path(clip)) for clip in clips]
     outputs = MatchOutputs.plan([clip.path for clip in asked], output_dir, overwrite=overwrite)
     asked, spec = with_heroes(asked, spec, outputs.names)
+    targets = [spec, *(segment.target for clip in asked for segment in clip.segments if segment.target)]
+    outputs.check_inputs([file for wanted in targets for file in wanted.files])
     probed = probe(asked)
     check_chosen(probed.clips, spec, outputs.names, probed.failed)
     settings = replace(settings, target=spec).of(probed.encoding, probed.clips)
     models = load_models(settings.methods, probed.encoding, settings.nodes, settings.device)
     count = how_many(probed.sizes, settings.workers, settings.memory)
-    with opened(outputs) as store, workers(count) as processes:
-        run = Run(probed.clips, outputs, settings, probed.encoding, progress, store, processes, probed.failed)
-        report = _match(run, models)
+    with opened(outputs) as store:
+        with workers(count) as processes:
+            run = Run(probed.clips, outputs, settings, probed.encoding, progress, store, processes, probed.failed)
+            report = _match(run, models)
         outputs.claim([SHEET, HTML, JSON])
         with run.step("report"):
             write_reports(replace(report, seconds=run.seconds | _total(start, cpu)))

@@ -107,7 +107,7 @@ class MatchOptions:
             (all(self.methods), f"a method has no name in '{self.method}'"),
             (self.groups in GROUPINGS, f"groups are {', '.join(GROUPINGS)}, not '{self.groups}'"),
             (self.workers is None or self.workers > 0, f"workers must be 1 or more, not {self.workers}"),
-            (self.memory is None or self.memory > 0, f"memory must be above 0 GB, not {self.memory}"),
+            (self.memory is None or 0 < self.memory < float("inf"), f"memory must be above 0 GB, not {self.memory}"),
             (
                 self.interpolation in ("trilinear", "tetrahedral"),
                 f"interpolation is trilinear or tetrahedral, not '{self.interpolation}'",

@@ -145,6 +145,11 @@ class Profiler:
                 self._kept, self._stride = self._kept[::2], 2 * self._stride
         self._seen += 1
 
+    @property
+    def seen(self) -> int:
+        """How many frames were added."""
+        return self._seen
+
     def finish(self) -> Profile:
         """The profile of what was added; an InputError where that is nothing."""
         if not self._seen:
@@ -166,18 +171,25 @@ def profile_frames(images: Iterable[Tensor], encoding: Encoding = SDR) -> Profil
     return profiler.finish()
 
 
-def profile_file(
+def profile_file(path: Path, *, every: float = EVERY, matrix: str | None = None, encoding: Encoding = SDR) -> Profile:
+    """The profile of a whole clip, an image or a folder of frames; raises as `profile_spans`."""
+    return profile_spans(path, [WHOLE], every=every, matrix=matrix, encoding=encoding)[0]
+
+
+def profile_spans(
     path: Path,
-    spans: Sequence[Span] = (WHOLE,),
+    spans: Sequence[Span],
     *,
     every: float = EVERY,
     matrix: str | None = None,
     encoding: Encoding = SDR,
-) -> list[Profile]:
+) -> dict[int, Profile]:
     """The profiles of the spans of a clip, an image or a folder of frames, in one pass over a frame every so often.
 
+    They are by the number of the span; one that lies between two frames has none.
+
     Raises:
-        InputError: it cannot be read, is of another encoding, or a span holds no frame.
+        InputError: it cannot be read, is of another encoding, or no span holds a frame.
     """
     profilers = [Profiler(encoding) for _ in spans]
     if len(spans) > 1:
@@ -190,10 +202,10 @@ def profile_file(
             index = span_at(spans, frame.time)
             if index is not None:
                 profilers[index].add(frame.image, frame.time)
-    try:
-        return [profiler.finish() for profiler in profilers]
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    found = {number: profiler.finish() for number, profiler in enumerate(profilers) if profiler.seen}
+    if not found:
+        raise InputError(f"{path}: no frame to take colours from")
+    return found
 
 
 def span_at(spans: Sequence[Span], time: float) -> int | None:

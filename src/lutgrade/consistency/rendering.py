@@ -88,6 +88,7 @@ def _write_cubes(run: Run, candidate: Candidate, units: Sequence[Unit]) -> dict[
     run.outputs.forget_cubes(list(paths.values()))
     for name, path in paths.items():
         Lut(changed[name].table, title=f"{name} {candidate.method}").save(path)
+    run.outputs.sign_cubes(list(paths.values()))
     return paths
 
 
@@ -152,11 +153,13 @@ def _after(run: Run, units: Sequence[Unit], clips: Mapping[int, dict[str, Any]])
     spans = _spans(units)
     files = {i: (run.outputs.path(i), spans[i]) for i in spans if i in clips and not clips[i]["copied"]}
     profiles = profile_all(run, "verify", files)
-    return {
-        unit.name: profiles[unit.clip][unit.number] if unit.clip in profiles else unit.profile
-        for unit in units
-        if unit.clip in profiles or (unit.clip in clips and clips[unit.clip]["copied"])
-    }
+    after: dict[str, Profile] = {}
+    for unit in units:
+        if unit.number in profiles.get(unit.clip, {}):
+            after[unit.name] = profiles[unit.clip][unit.number]
+        elif unit.clip in clips and clips[unit.clip]["copied"]:
+            after[unit.name] = unit.profile
+    return after
 
 
 def _spans(units: Sequence[Unit]) -> dict[int, list[Span]]:

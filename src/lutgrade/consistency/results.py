@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lutgrade.consistency.distance import Consistency
 from lutgrade.consistency.encoding import Encoding
+from lutgrade.consistency.naming import HTML, JSON, SHEET
 from lutgrade.consistency.profiles import Profile, Span
 
 OK, FAILED, INCONSISTENT = 0, 1, 3  # exit codes
@@ -103,12 +104,12 @@ class MatchReport:
 
     @property
     def sheet(self) -> Path:
-        return self.output_dir / "match_sheet.png"
+        return self.output_dir / SHEET
 
     @property
     def html(self) -> Path:
-        return self.output_dir / "match_report.html"
+        return self.output_dir / HTML
 
     @property
     def json(self) -> Path:
-        return self.output_dir / "match_report.json"
+        return self.output_dir / JSON

@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from lutgrade.consistency.encoding import encoding_of
-from lutgrade.consistency.naming import unique_names
+from lutgrade.consistency.naming import SEQUENCE, unique_names
 from lutgrade.consistency.outputs import MatchOutputs, folder_of
 from lutgrade.consistency.results import MatchReport
 from lutgrade.errors import InputError
@@ -50,7 +50,7 @@ class Joining:
             seconds = 0.0 if text == CUT else float(value)
         except ValueError:
             seconds = -1.0
-        if seconds < 0 or (text != CUT and name != "crossfade"):
+        if not 0 <= seconds < float("inf") or (text != CUT and name != "crossfade"):
             raise InputError(f"clips are joined by crossfade=SECONDS or {CUT}, not '{text}'")
         return seconds
 
@@ -66,7 +66,7 @@ class Joining:
 
 def sequence_name(clips: Sequence[Path]) -> str:
     """What the file of all clips is called: a container like the first clip's."""
-    return f"match_sequence{clips[0].suffix}"
+    return f"{SEQUENCE}{clips[0].suffix}"
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,8 @@ def command_lines(
     sources = graded_sources(report, clips)
     for source in sources:
         if any(cube for _, cube in source.cubes):
-            info = open_video(source.path, matrix=joining.matrix).info
+            with open_video(source.path, matrix=joining.matrix) as reader:
+                info = reader.info
             if info.kind == "video":
                 yield _grade_line(info, source, joining.interpolation)
     if joined is not None:

@@ -59,16 +59,17 @@ class Store:
     def write_tensors(self, kind: str, key: str, tensors: Mapping[str, Tensor]) -> None:
         save_tensors(self.path(kind, key, ".safetensors"), tensors)
 
-    def read_profiles(self, key: str, encoding: Encoding) -> list[Profile] | None:
+    def read_profiles(self, key: str, encoding: Encoding) -> dict[int, Profile] | None:
+        """The profiles of a clip's spans by their numbers, in order."""
         tensors = self.read_tensors("profile", key)
         if tensors is None:
             return None
-        parts = [
-            {name.partition(".")[2]: t for name, t in tensors.items() if name.startswith(f"{index}.")}
-            for index in range(1 + max(int(name.partition(".")[0]) for name in tensors))
-        ]
-        return [
-            Profile(
+        parts: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            number, _, part = name.partition(".")
+            parts.setdefault(int(number), {})[part] = tensor
+        return {
+            number: Profile(
                 p["frames"],
                 tuple(p["times"].tolist()),
                 p["mean"],
@@ -77,17 +78,17 @@ class Store:
                 int(p["seen"]),
                 encoding,
             )
-            for p in parts
-        ]
+            for number, p in sorted(parts.items())
+        }
 
-    def write_profiles(self, key: str, profiles: list[Profile]) -> None:
+    def write_profiles(self, key: str, profiles: Mapping[int, Profile]) -> None:
         import torch
 
         tensors: dict[str, Tensor] = {}
-        for index, p in enumerate(profiles):
+        for number, p in profiles.items():
             values = {"frames": p.frames, "mean": p.mean, "covariance": p.covariance, "quantiles": p.quantiles}
             values |= {"times": torch.tensor(p.times, dtype=torch.float64), "seen": torch.tensor(p.seen)}
-            tensors |= {f"{index}.{name}": value for name, value in values.items()}
+            tensors |= {f"{number}.{name}": value for name, value in values.items()}
         self.write_tensors("profile", key, tensors)
 
 
@@ -115,7 +116,7 @@ def code_version() -> str:
     package = Path(lutgrade.__file__).parent
     parts = [package / part for part in SOURCES]
     files = [part for part in parts if part.is_file()]
-    files += [file for part in parts for file in part.rglob("*.*") if file.suffix in (".py", ".c")]
+    files += [file for part in parts for file in part.rglob("*.*") if file.suffix in (".py", ".c", ".h")]
     files += [*(paths.configs() / "model").glob("*.yaml"), *paths.shipped_checkpoints().rglob("*.safetensors")]
     for file in sorted(files):
         digest.update(file.read_bytes())

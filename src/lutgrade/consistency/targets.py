@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ def build_target(spec: TargetSpec, members: Sequence[Member], matrix: str | None
     """
     encoding = members[0].profile.encoding
     if spec.kind == "reference":
-        profile = profile_file(Path(spec.value), matrix=matrix, encoding=encoding)[0]
+        profile = profile_file(Path(spec.value), matrix=matrix, encoding=encoding)
         if profile.is_black:
             raise InputError(f"the reference {spec.value} is black; there is no look in it")
         return Target(str(spec), profile.colors, _pictures(profile), outside=True)
@@ -148,6 +149,8 @@ def parse_synthetic(text: str) -> tuple[Tensor, Tensor]:
     """`L,a,b,dL,da,db` as the Lab means `[3]` and deviations `[3]`."""
     try:
         values = [float(value) for value in text.split(",")]
+        if not all(map(math.isfinite, values)):
+            raise ValueError(text)
     except ValueError:
         values = []
     if len(values) != 6 or not 0 <= values[0] <= 100 or max(map(abs, values)) > 128 or min(values[3:]) < 0:

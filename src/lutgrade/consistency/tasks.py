@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lutgrade.consistency.encoding import ENCODINGS, SDR
 from lutgrade.consistency.metering import Meter
-from lutgrade.consistency.profiles import EVERY, Span, profile_file, shot_spans
+from lutgrade.consistency.profiles import EVERY, Span, profile_spans, shot_spans
 from lutgrade.consistency.store import Store, profile_key
 from lutgrade.files import replacing
 from lutgrade.lut import Lut
 from lutgrade.rendering import render
 from lutgrade.video import open_video, open_writer
 from lutgrade.video.hdr_metadata import has_static_metadata
+from lutgrade.video.stills import is_image
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,11 @@ def render_clip(job: RenderJob) -> dict[str, Any]:
             stacklevel=2,
         )
     luts = [Lut.identity(job.size) if cube is None else Lut.load(cube) for cube in job.cubes]
-    with open_video(job.source, matrix=job.matrix) as reader, open_writer(job.output, like=reader) as writer:
+    with (
+        _replacing_folder(job.output) if job.source.is_dir() else nullcontext(job.output) as output,
+        open_video(job.source, matrix=job.matrix) as reader,
+        open_writer(output, like=reader) as writer,
+    ):
         meter = Meter(job.spans, luts, encoding, job.every)
         seconds = render(
             reader, writer, meter.lut_of, interpolation=job.interpolation, before=meter.before, after=meter.after
@@ -72,14 +80,14 @@ def _store_profile(job: RenderJob, meter: Meter) -> None:
     profile = meter.profile_of(job.output, job.matrix)
     if profile is not None:
         key = profile_key(job.output, list(job.spans), job.every, job.matrix, job.encoding)
-        Store(job.store).write_profiles(key, [profile])
+        Store(job.store).write_profiles(key, {0: profile})
 
 
 def profile_clip(
     store: Path, key: str, path: Path, spans: list[Span], every: float, matrix: str | None, encoding: str
 ) -> None:
     """Writes the profiles of a clip's spans into a store."""
-    profiles = profile_file(path, spans, every=every, matrix=matrix, encoding=ENCODINGS[encoding])
+    profiles = profile_spans(path, spans, every=every, matrix=matrix, encoding=ENCODINGS[encoding])
     Store(store).write_profiles(key, profiles)
 
 
@@ -88,14 +96,28 @@ def find_shots(store: Path, key: str, path: Path, matrix: str | None) -> None:
     Store(store).write_json("shots", key, {"cuts": [start for start, _ in shot_spans(path, matrix)[1:]]})
 
 
+@contextmanager
+def _replacing_folder(folder: Path) -> Iterator[Path]:
+    """Yields where to make a folder of frames; it takes the place of the images in `folder`, and nothing else there."""
+    temporary = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        yield temporary
+        if folder.is_dir():
+            for image in filter(is_image, list(folder.iterdir())):
+                image.unlink()
+            shutil.copytree(temporary, folder, copy_function=os.replace, dirs_exist_ok=True)
+        else:
+            temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def copy(source: Path, output: Path) -> None:
     """Copies a clip, or a folder of frames, so that no half of it is seen."""
     if source.is_dir():
-        temporary = output.with_name(f".{output.name}.partial")
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.copytree(source, temporary)
-        shutil.rmtree(output, ignore_errors=True)
-        temporary.rename(output)
+        with _replacing_folder(output) as folder:
+            shutil.copytree(source, folder)
         return
     with replacing(output) as temporary:
         shutil.copyfile(source, temporary)
