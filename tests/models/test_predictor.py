@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from lutgrade.errors import InputError
 from lutgrade.lut import random_look
 from lutgrade.models.predictor import LutPredictor, histogram
 from lutgrade.models.unbalanced import UnbalancedMKL
@@ -118,6 +119,11 @@ def test_a_pair_that_is_laid_over_does_not_change_how_far_another_follows(tables
     content, reference = scene.repeat(2, 1, 1, 1), warm(torch.cat([scene, other]))
     together, alone = model(content, reference).table[1], model(content[1:], reference[1:]).table[0]
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-4)
+
+
+def test_no_round_is_refused() -> None:
+    with pytest.raises(InputError, match="at least one round, not 0"):
+        LutPredictor(rounds=0)
 
 
 def test_half_precision_gives_nearly_the_same(tables: Tensor) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from lutgrade.errors import InputError
 from lutgrade.lut import Lut
 from lutgrade.lut.monotone import monotone_greys
 from lutgrade.models.basis import BasisAt, ResidualBasis
@@ -97,6 +98,9 @@ class LutPredictor(nn.Module):
         pixels: of an overlap of the images that are compared, outside of training; 0 looks for none.
         follow: how far the LUT goes towards that of `UnbalancedMKL` where nothing of the content is found again,
             outside of training. What such a reference was graded with cannot be told, but its look can be followed.
+
+    Raises:
+        InputError: fewer rounds than one.
     """
 
     def __init__(
@@ -113,6 +117,8 @@ class LutPredictor(nn.Module):
         follow: float = 0.0,
     ) -> None:
         super().__init__()
+        if rounds < 1:
+            raise InputError(f"colours are found in at least one round, not {rounds}")
         self.resolution, self.rounds, self.pixels, self.follow = grid * STRIDE, rounds, pixels, follow
         self.basis = ResidualBasis(size, components)
         self.encoder = PatchEncoder(width, grid)

@@ -29,8 +29,7 @@ def overlap(content: Tensor, reference: Tensor, count: int) -> tuple[Tensor, Ten
     """Colours of the content and what the reference shows in their place, `[count, 3]` each; None where nothing fits.
 
     Keypoints (SIFT on equalised luma, which a grade changes little) are matched, and an affine map that most of them
-    agree on is found by RANSAC. Pixels of the overlap that look alike are drawn with a
-    fixed seed, with replacement.
+    agree on is found by RANSAC. Pixels of the overlap that look alike are drawn with a fixed seed, with replacement.
 
     Args:
         content: `[3, H, W]`, sRGB-encoded in [0, 1].
