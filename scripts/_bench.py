@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,8 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from lutgrade.provenance import commit
 
 CONTENT = "fractal noise (a photograph's 1/f spectrum) of three correlated channels, with grain of 1 % of the range"
 
@@ -70,7 +71,7 @@ def environment(device: torch.device, packages: Sequence[str]) -> dict[str, str 
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in packages},
-        "commit": _commit(),
+        "commit": commit(),
         "content": CONTENT,
     }
     if device.type == "cuda":
@@ -84,14 +85,6 @@ def _processor() -> str:
     return next(
         (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
     )
-
-
-def _commit() -> str:
-    folder = Path(__file__).parent
-    describe = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=folder, capture_output=True, text=True, check=False
-    )
-    return describe.stdout.strip() or "unknown"
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

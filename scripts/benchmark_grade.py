@@ -41,7 +41,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         looped = loop(arguments.content, Path(folder) / f"looped{arguments.content.suffix}", arguments.loops)
         rows += [run(looped, arguments), run(looped, arguments, "--no-extras")]
-    from lutgrade.reporting import environment
+    from lutgrade.provenance import environment
 
     facts = environment() | {"cores": str(os.cpu_count()), "command": f"python {' '.join(sys.argv)}"}
     RESULTS.mkdir(exist_ok=True)

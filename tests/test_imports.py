@@ -14,7 +14,18 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "lutgrade"
 
 # A module may import from lower layers and, within its own group, from itself.
 LAYERS = [
-    {"errors", "paths", "devices", "files", "process", "progress", "overlap", "torchvision_shim", "weights"},
+    {
+        "errors",
+        "paths",
+        "provenance",
+        "devices",
+        "files",
+        "process",
+        "progress",
+        "overlap",
+        "torchvision_shim",
+        "weights",
+    },
     {"ops", "color"},
     {"lut", "video"},
     {"protocols"},

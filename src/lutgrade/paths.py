@@ -18,6 +18,11 @@ def shipped_checkpoints() -> Path:
     return _resolve("checkpoints", "shipped")
 
 
+def checkout() -> Path | None:
+    """The project's source tree; None where a wheel is installed."""
+    return _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else None
+
+
 def _resolve(in_checkout: str, in_package: str) -> Path:
-    checkout = _CHECKOUT / in_checkout
-    return checkout if (_CHECKOUT / "pyproject.toml").is_file() else _PACKAGE / in_package
+    root = checkout()
+    return _PACKAGE / in_package if root is None else root / in_checkout

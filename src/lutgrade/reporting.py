@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import platform
-import subprocess
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-import lutgrade
 from lutgrade.analysis import RETURN_SIMILARITY
 from lutgrade.color.difference import ciede2000
 from lutgrade.color.spaces import srgb_to_lab
 from lutgrade.evaluation.cache import file_digest
 from lutgrade.files import replacing
 from lutgrade.lut.quality import assess
+from lutgrade.provenance import environment
 from lutgrade.results import GradedShot, GradeResult
 from lutgrade.video.sheet import SheetRow, contact_sheet, timecode
 from lutgrade.video.stills import write_still
@@ -62,7 +59,8 @@ def write_report(result: GradeResult, path: Path) -> None:
     with replacing(path.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     with replacing(path) as temporary:
-        temporary.write_text(as_markdown(facts), encoding="utf-8")
+        # A file's name may be no text; the JSON says such bytes by escapes, too.
+        temporary.write_text(as_markdown(facts), encoding="utf-8", errors="backslashreplace")
 
 
 def report(result: GradeResult) -> dict[str, Any]:
@@ -114,29 +112,6 @@ def mean_difference(image: Tensor, reference: Tensor) -> float:
     """CIEDE2000 between the mean Lab colours of two images `[3, H, W]`, sRGB-encoded in [0, 1]."""
     means = [srgb_to_lab(x).mean(dim=(-2, -1), keepdim=True) for x in (image, reference)]
     return float(ciede2000(*means))
-
-
-def environment() -> dict[str, str]:
-    """What made a result: versions, the commit where one is known, the machine."""
-    return {
-        "lutgrade": lutgrade.__version__,
-        "commit": _commit(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-    }
-
-
-def _commit() -> str:
-    here = Path(__file__).resolve().parent
-    try:
-        run = subprocess.run(
-            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
-            capture_output=True, text=True, timeout=5, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return run.stdout.strip()
 
 
 def as_markdown(facts: dict[str, Any]) -> str:

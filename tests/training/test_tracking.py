@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from lutgrade.errors import LutgradeError
-from lutgrade.training.tracking import LOG, Tracking, environment, read_log
+from lutgrade.errors import InputError, LutgradeError
+from lutgrade.training.tracking import LOG, Tracking, read_log
 
 
 def tracking(folder: Path, start: int = 0, wandb: str | None = None, active: bool = True) -> Tracking:
@@ -41,6 +40,15 @@ def test_resuming_drops_what_will_be_done_again_and_half_a_line(tmp_path: Path) 
     with tracking(tmp_path, start=3):
         pass
     assert len(read_log(tmp_path)) == 3
+
+
+def test_a_log_can_be_read_while_it_is_written(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot read .*log\.jsonl: No such file"):
+        read_log(tmp_path)
+    write(tmp_path)
+    with (tmp_path / LOG).open("a") as file:
+        file.write('{"kind": "tra')
+    assert len(read_log(tmp_path)) == 4
 
 
 def test_a_new_run_begins_a_new_log(tmp_path: Path) -> None:
@@ -81,8 +89,3 @@ def test_training_loads_wandb_only_when_asked() -> None:
     code = "import sys, lutgrade.training; print(*[m for m in ('wandb', 'accelerate', 'hydra') if m in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert loaded.strip() == ""
-
-
-def test_the_environment_is_json() -> None:
-    facts = environment()
-    assert {"lutgrade", "torch", "commit"} == set(json.loads(json.dumps(facts)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-import platform
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,7 +28,8 @@ from lutgrade.evaluation.score import Score, Scorer, Scores
 from lutgrade.evaluation.table import measure_of
 from lutgrade.files import make_folder, replacing
 from lutgrade.progress import bar
-from lutgrade.training.tracking import environment
+from lutgrade.provenance import environment
+from lutgrade.training.trainer import check_whole
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ def evaluate(config: DictConfig) -> Path | None:
     resolved = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
     table, device = resolved["table"], _device(resolved["device"])
     folder, cache = (make_folder(resolved[name]) for name in ("output", "cache"))  # shows before hours of work
-    if resolved["every"] < 1:
-        raise InputError(f"every={resolved['every']}: candidates for a key frame are at least 1 frame apart")
+    check_whole("every", resolved["every"], least=1)
+    check_whole("seed", resolved["seed"])
     scores = Scores()
     datasets, absent_data = _datasets(table["datasets"], scores)
     rows = _with_answers(chosen_rows(table["rows"], resolved), scores)
@@ -99,7 +100,7 @@ def _datasets(configs: Mapping[str, Any], scores: Scores) -> tuple[dict[str, lis
             if "scores" in config and Path(config["scores"]).is_file():
                 scores.scores += _read_scores(Path(config["scores"]), name)
             elif "_target_" in config:
-                found[name] = build(config)
+                found[name] = _distinct(build(config))
             else:
                 raise InputError(config["why"])
         except LutgradeError as error:
@@ -107,12 +108,25 @@ def _datasets(configs: Mapping[str, Any], scores: Scores) -> tuple[dict[str, lis
     return found, absent
 
 
+def _distinct(items: list[Item]) -> list[Item]:
+    """The items; an InputError where two have one name, as their scores would be taken for one item's."""
+    names = Counter(item.name for item in items)
+    name, count = next(iter(names.most_common(1)), ("", 1))
+    if count > 1:
+        raise InputError(f"{count} items are named {name}, and would be scored as one: rename their files or folders")
+    return items
+
+
 def _read_scores(path: Path, data: str) -> list[Score]:
     """Scores of a file of JSON lines, as `scores.jsonl` has them."""
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        fields = ("method", "item", "clip", "metric", "values")
-        return [Score(data=data, **{f: line[f] for f in fields}) for line in lines if line["kind"] == "score"]
+        fields = ("method", "item", "clip", "metric")
+        return [
+            Score(data=data, **{f: line[f] for f in fields}, values=[float(value) for value in line["values"]])
+            for line in lines
+            if line["kind"] == "score"
+        ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no file of scores: {type(error).__name__} {error}") from error
 
@@ -136,9 +150,8 @@ def _write(folder: Path, builder: TableBuilder, scores: Scores, config: Mapping[
     """Writes the table in all its forms and every score, and prints the Markdown."""
     table = builder.table()
     command = " ".join(["python", "scripts/evaluate.py", *sys.argv[1:]])
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    facts = {**environment(), "python": platform.python_version(), "machine": machine,
-             "device": _device(config["device"]), "seed": str(config["seed"]), "command": command}  # fmt: skip
+    facts = {**environment(), "cores": str(os.cpu_count()), "device": _device(config["device"]),
+             "seed": str(config["seed"]), "command": command}  # fmt: skip
     text = markdown(table, facts)
     lines = [{"kind": "run", **facts, "config": dict(config["table"])}]
     lines += [{"kind": "score", **vars(s), "values": [_plain(v) for v in s.values]} for s in scores.scores]

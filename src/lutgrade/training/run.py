@@ -13,13 +13,14 @@ import yaml
 
 from lutgrade.checkpoints import save_checkpoint
 from lutgrade.errors import InputError, LutgradeError
-from lutgrade.files import replacing
+from lutgrade.files import make_folder, replacing
 from lutgrade.protocols import Objective, Sample
+from lutgrade.provenance import environment
 from lutgrade.training.batches import STEP, Fixed, Shuffled, TrainingSet, derived_seed, loader, positions, prepare
 from lutgrade.training.state import save_state
 from lutgrade.training.stepper import Stepper
-from lutgrade.training.tracking import Tracking, environment
-from lutgrade.training.validation import validate
+from lutgrade.training.tracking import Tracking
+from lutgrade.training.validation import check_shared, validate
 
 if TYPE_CHECKING:
     from lutgrade.training.trainer import Trainer
@@ -63,7 +64,14 @@ class Run:
         return micro, size // micro
 
     def go(self) -> Path:
-        """Runs to the last step; the folder of the best checkpoint."""
+        """Runs to the last step; the folder of the best checkpoint.
+
+        Raises:
+            InputError: the validation set is too small to share, or lacks the value that is monitored.
+            LutgradeError: a value that is not finite, or a full disk.
+        """
+        if self.valid is not None:
+            check_shared(len(self.valid), self.micro, self.accelerator.num_processes)
         batches = self._batches()
         if self.accelerator.is_main_process:
             with replacing(self.folder / "config.yaml") as temporary:
@@ -80,9 +88,10 @@ class Run:
                 if self._due(self.settings.log_every):
                     seconds = time.perf_counter() - began
                     track.log("train", self.done, values | self._pace(seconds, self.done - since))
-                    self.waited, since = 0.0, self.done
-                    began = time.perf_counter()
+                    self.waited, since, began = 0.0, self.done, time.perf_counter()
+                paused = time.perf_counter()
                 self._at_intervals(track)
+                began += time.perf_counter() - paused  # the pace is that of training alone
         return self.folder / ("last" if self.valid is None else "best")
 
     def _at_intervals(self, track: Tracking) -> None:
@@ -154,8 +163,7 @@ class Run:
         model = self.stepper.best_model.eval()
         with torch.no_grad(), self.accelerator.autocast():
             picture = self.settings.samples(model, prepare(items, batch, self.accelerator.device, self.seed))
-        path = self.folder / "samples" / f"{self.done:07d}.png"
-        path.parent.mkdir(exist_ok=True)
+        path = make_folder(self.folder / "samples") / f"{self.done:07d}.png"
         write_still(picture, path)
         track.picture(self.done, path)
 

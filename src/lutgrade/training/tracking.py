@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from lutgrade.errors import LutgradeError
+from lutgrade.errors import InputError, LutgradeError
 from lutgrade.files import replacing
 
 LOG = "log.jsonl"
@@ -77,24 +76,18 @@ class Tracking:
             self._wandb.log({"samples": wandb.Image(str(path))}, step=step)
 
 
-def environment() -> dict[str, str]:
-    """The versions that a result depends on; the commit where the project is a git checkout."""
-    import torch
-
-    import lutgrade
-
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        commit = ""
-    return {"lutgrade": lutgrade.__version__, "torch": torch.__version__, "commit": commit}
-
-
 def read_log(folder: str | Path, kind: str = "train") -> list[dict[str, Any]]:
-    """The records of one kind of a run's `log.jsonl`."""
-    lines = (Path(folder) / LOG).read_text(encoding="utf-8").splitlines()
-    return [record for record in map(json.loads, lines) if record["kind"] == kind]
+    """The records of one kind of a run's `log.jsonl`, also while it is written.
+
+    Raises:
+        InputError: there is no log in the folder.
+    """
+    try:
+        text = (Path(folder) / LOG).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot read {Path(folder) / LOG}: {error.strerror or error}") from error
+    whole = text.split("\n")[:-1]  # what follows the last line break is half a record
+    return [record for record in map(json.loads, whole) if record["kind"] == kind]
 
 
 def _drop_after(path: Path, step: int) -> None:
@@ -122,8 +115,10 @@ def _bar() -> Any:
 
 
 def _open_wandb(project: str, folder: Path, config: Mapping[str, Any]) -> Any:
-    import wandb
-
+    try:
+        import wandb
+    except ImportError as error:
+        raise LutgradeError("trainer.wandb needs wandb; install it with pip install 'lutgrade[train]'") from error
     online = bool(wandb.login(prompt=False, verify=False))  # whether there is a key
     return wandb.init(
         project=project,
