@@ -6,6 +6,7 @@ python scripts/evaluate_retouch.py [--prompts FILE] [--clip FOLDER_OR_NAME] [--m
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,27 +40,43 @@ def measure(prompts: Path, clip: str | None, *, misses: bool) -> None:
         retoucher = Retoucher(looks(), embedding, measured=measured)
         for half, part in (("for tuning", entries[::2]), ("held out", entries[1::2])):
             ranked = [[found.look.name for found in retoucher.rank(entry["prompt"])] for entry in part]
-            hits = [
-                [bool({*names[:k]} & {*e["accept"]}) for names, e in zip(ranked, part, strict=True)] for k in (1, 5)
-            ]
-            top1, top5 = (100 * sum(hit) / len(part) for hit in hits)
+            top1, top5 = (100 * sum(map(partial(_hit, first=k), ranked, part)) / max(len(part), 1) for k in (1, 5))
             print(f"{ranking:24} {half:12} {len(part):6} {top1:5.1f}% {top5:5.1f}%")
             if misses and measured:
-                for names, entry, hit in zip(ranked, part, hits[1], strict=True):
-                    if not hit:
+                for names, entry in zip(ranked, part, strict=True):
+                    if not _hit(names, entry, first=1):
                         print(f"  {entry['prompt']!r}: {', '.join(names[:5])}; accepted: {', '.join(entry['accept'])}")
 
 
+def _hit(names: list[str], entry: dict[str, Any], *, first: int) -> bool:
+    """Whether an accepted look is among the first of a ranking."""
+    return not {*names[:first]}.isdisjoint(entry["accept"])
+
+
 def read_prompts(path: Path) -> list[dict[str, Any]]:
-    """The labelled prompts of a file; an InputError where it holds none."""
+    """The labelled prompts of a file.
+
+    Raises:
+        InputError: a file that cannot be read, is no list of prompts, or accepts a look that the library lacks.
+    """
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read as YAML: {error}") from error
-    labelled = [isinstance(entry, dict) and {"prompt", "accept"} <= entry.keys() for entry in entries or []]
-    if not isinstance(entries, list) or not all(labelled):
-        raise InputError(f"{path}: expected a list of {{prompt, accept: [looks]}}")
+        raise InputError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(entries, list) or not all(map(_is_labelled, entries)):
+        raise InputError(f"{path}: expected a list of {{prompt: text, accept: [looks]}}")
+    if unknown := sorted({name for entry in entries for name in entry["accept"]} - looks().keys()):
+        raise InputError(f"{path}: the library has no look {unknown[0]}")
     return entries
+
+
+def _is_labelled(entry: object) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("prompt"), str)
+        and isinstance(entry.get("accept"), list)
+        and all(isinstance(name, str) for name in entry["accept"])
+    )
 
 
 if __name__ == "__main__":

@@ -159,6 +159,28 @@ def test_the_command_lists_and_writes_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["grade.cube", "mine"]
 
 
+def test_words_that_are_not_known_are_told(cube: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["retouch", str(cube), "-p", "warm, more contrsat", "--list"]) == 0
+    assert "note    'contrsat' is not known; did you mean contrast?" in capsys.readouterr().err
+
+
+def test_the_command_reads_another_matrix_than_the_clip_names(clip: Path, tmp_path: Path) -> None:
+    written = []
+    for matrix in ("bt601", "bt709"):
+        target = tmp_path / f"{matrix}.mp4"
+        assert run(["retouch", str(clip), "-p", SEPIA, "--matrix", matrix, "-o", str(target)]) == 0
+        written.append(decode(target).astype(float))
+    assert np.abs(written[0] - written[1]).mean() > 0.3
+
+
+def test_a_users_lut_keeps_its_nodes(cube: Path, tmp_path: Path) -> None:
+    steep = Lut.from_function(lambda x: (x > 0.5).to(x), 65).save(tmp_path / "steep.cube")
+    (tmp_path / "looks.yaml").write_text(f"steep: {{file: {steep.name}, description: A poster.}}", encoding="utf-8")
+    own = Retoucher({"steep": library(tmp_path)["steep"]})
+    result = retouch(cube, "a poster", tmp_path / "out.cube", retoucher=own)
+    assert (result.lut.size, Lut.load(result.path).size) == (65, 65)
+
+
 def test_the_command_writes(cube: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "out.cube"
     assert run(["retouch", str(cube), "-p", SEPIA, "--strength", "0.5", "-o", str(target)]) == 0

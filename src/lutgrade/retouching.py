@@ -22,7 +22,6 @@ from lutgrade.weights import MissingWeights
 LIBRARY = "looks.yaml"  # in a user's folder of looks
 LUT_SUFFIXES = {suffix for suffix in formats.READABLE if suffix not in (".png", ".tif", ".tiff")}
 MAX_STRENGTH = 4
-LOOK_SIZE = 33  # nodes a side; the looks are smooth
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ def prepare(
 
 def write(task: Task, chosen: RankedLook, progress: Progress = silent) -> Retouched:
     """Composes a look onto what was prepared."""
-    lut = chosen.look.lut(LOOK_SIZE).blend(task.strength)
+    lut = chosen.look.lut().blend(task.strength)
     path, options = task.outputs.graded, task.options
     if isinstance(task.content, Lut):
         task.content.compose(lut).save(path)

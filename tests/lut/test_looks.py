@@ -211,6 +211,7 @@ def test_own_looks_of_operations_and_files(tmp_path: Path) -> None:
     assert [operation.name for operation in mine["punchy"].operations] == ["exposure", "contrast"]
     torch.testing.assert_close(mine["half"].lut(9).table, 0.5 * identity_table(9), atol=1e-5, rtol=0)
     assert mine["punchy"].lut(9).title == "punchy"
+    assert (mine["half"].lut().size, mine["punchy"].lut().size) == (5, 33)  # a file's LUT as it is
 
 
 @pytest.mark.parametrize(
@@ -224,6 +225,7 @@ def test_own_looks_of_operations_and_files(tmp_path: Path) -> None:
         ("a: {description: d}", "look a: expected either operations or file"),
         ("a: {description: d, tags: x, operations: []}", "look a: tags"),
         ("a: {description: d, file: no.cube}", r"look a: file: .*no\.cube does not exist"),
+        ("a: {description: d, file: }", r"look a: file: expected the name of a LUT file"),
         ("a: {description: d, operations: {gamma: 1}}", "look a: operations: expected a list"),
         ("a: {description: d, operations: [gamma]}", "look a: operations: expected `name: value`"),
         ("a: {description: d, operations: [{blur: 1}]}", "look a: blur: unknown operation; known are .*gamma"),

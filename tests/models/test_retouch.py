@@ -115,5 +115,10 @@ def test_prompts_that_say_nothing_are_refused(retoucher: Retoucher) -> None:
             retoucher.rank(prompt)
     with pytest.raises(InputError, match="no word of the prompt 'xyzzy the' is known"):
         retoucher.rank("xyzzy the")
+    with pytest.raises(InputError, match="did you mean contrast"):
+        retoucher.rank("contrsat")
+    with pytest.raises(InputError, match="in English") as caught:
+        retoucher.rank("тёплый свет " * 1000)
+    assert len(str(caught.value)) < 200
     with pytest.raises(InputError, match="no looks"):
         Retoucher({})

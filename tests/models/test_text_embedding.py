@@ -39,6 +39,7 @@ def test_clip_text_is_the_pooler_output_of_transformers(tmp_path: Path) -> None:
     torch.testing.assert_close(embedding(texts[1:])[0], rows[1], atol=1e-5, rtol=1e-4)  # padding changes nothing
     assert embedding(["warm " * 100]).shape == (1, 24)  # cut to CLIP's 77 tokens
     assert str(folder) in embedding.name
+    assert embedding.unknown("xyzzy") == {}
 
 
 def test_missing_clip_weights_are_said(tmp_path: Path) -> None:
@@ -89,3 +90,15 @@ def test_rare_words_weigh_more() -> None:
     assert (
         embedding(["film grain"])[0] @ embedding(["grain"])[0] > embedding(["film grain"])[0] @ embedding(["film"])[0]
     )
+
+
+def test_unknown_words_are_told_with_what_they_may_mean() -> None:
+    embedding = LexicalText(DOCUMENTS)
+    assert embedding.unknown("warmer detectives, no hard light in the picture") == {}
+    assert embedding.unknown("more contrsat, ornge, xyzzy") == {"contrsat": "contrast", "ornge": "orange", "xyzzy": ""}
+
+
+def test_a_no_reaches_past_words_without_a_meaning() -> None:
+    embedding = LexicalText(DOCUMENTS)
+    plain, wordy = embedding(["not blue"]), embedding(["don't make it look too blue"])
+    torch.testing.assert_close(plain, wordy)

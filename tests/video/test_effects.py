@@ -148,7 +148,8 @@ def test_effects_are_read_in_order() -> None:
         ("white-balance.r=5000", "all channels"),
         ("white-balance=warm", "number"),
         ("vignette=2", "pi/2"),
-        ("opacity=1.5", "0 to 1"),
+        ("opacity=1.5", "effect 'opacity=1.5': opacity is from 0 to 1"),
+        ("opacity=0.5, levels=0/0.9, opacity=0.4", "effect 'opacity=0.4': it is named twice"),
     ],
 )
 def test_what_is_no_effect_is_refused(text: str, message: str) -> None:

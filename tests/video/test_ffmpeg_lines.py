@@ -173,3 +173,13 @@ def test_a_line_can_be_pasted_into_a_shell(tmp_path: Path, cubes: tuple[Path, Pa
     assert words[-1] == str(output)
     assert words[words.index("-c:v") + 1] == "libx264"
     assert words[words.index("-colorspace") + 1] == "1"
+
+
+def test_a_matrix_that_was_said_is_tagged_as_the_writer_tags_it(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", matrix=None, count=2)
+    with open_video(clip, matrix="bt709") as reader, open_writer(tmp_path / "b.mp4", like=reader) as writer:
+        for frame in reader:
+            writer.write(frame)
+        encoding = choose_encoding(reader.info, lambda _: True, (64, 48))
+        words = shlex.split(grade_line(reader.info, tmp_path / "c.mp4", encoding))
+    assert int(words[words.index("-colorspace") + 1]) == open_video(tmp_path / "b.mp4").info.matrix_code == 1

@@ -189,6 +189,7 @@ def test_what_cannot_be_joined_is_refused(clips: tuple[Path, Path], tmp_path: Pa
     for refused, options, message in (
         (clips, {"crossfade": 0.6}, r"first.mkv: 0.48 s are too short for cross-fades of 0.60 s; 0.48 s fit"),
         (clips, {"crossfade": -1}, "0 seconds or more"),
+        (clips, {"crossfade": float("nan")}, "0 seconds or more"),
         ([], {}, "no clip"),
         ([clips[0], tmp_path / "still.png"], {}, "only videos are joined"),
         ([clips[0], tmp_path / "missing.mkv"], {}, "no such file"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lutgrade.commands.grade import Interpolation, Matrix
 from lutgrade.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def retouch(
     ] = None,
     reference: Annotated[Path | None, typer.Option("--reference", "-r", help="Grade CONTENT to this first.")] = None,
     model: Annotated[str | None, typer.Option(help="What grades: a name of `lutgrade models`, or a folder.")] = None,
+    interpolation: Annotated[Interpolation, typer.Option(help="How the LUT is read.")] = Interpolation.tetrahedral,
+    matrix: Annotated[Matrix | None, typer.Option(help="The YUV matrix of CONTENT, instead of what it says.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
 ) -> None:
@@ -50,6 +53,8 @@ def retouch(
             strength=strength,
             reference=reference,
             model=model,
+            interpolation=interpolation.value,
+            matrix=matrix and matrix.value,
             device=device,
             overwrite=overwrite,
         )
@@ -57,6 +62,8 @@ def retouch(
     ranking = retoucher.rank(prompt)
     chosen = choose(ranking, pick)
     typer.echo(f"ranked by {retoucher.embedding.name}", err=True)
+    for word, meant in retoucher.embedding.unknown(prompt).items():
+        typer.echo(f"note    '{word}' is not known" + (f"; did you mean {meant}?" if meant else ""), err=True)
     show(ranking[:top])
     if task is None:
         return

@@ -17,6 +17,7 @@ from lutgrade.lut.look_ops import OPERATIONS, compress_gamut
 from lutgrade.lut.lut import Lut
 
 BUILT_IN = Path(__file__).with_name("looks.yaml")
+NODES = 33  # a side: looks of operations are smooth
 KEYS = {"description", "tags", "operations", "file"}
 
 
@@ -55,11 +56,12 @@ class Look:
             image = operation(image)
         return compress_gamut(image)
 
-    def lut(self, size: int = 33) -> Lut:
-        """The look as a LUT of `size` nodes a side."""
-        if self.file is not None:
-            return Lut.load(self.file).resize(size)
-        return Lut.from_function(self, size, title=self.name)
+    def lut(self, size: int | None = None) -> Lut:
+        """The look as a LUT of `size` nodes a side; by default a file's LUT as it is, and 33 nodes for operations."""
+        if self.file is None:
+            return Lut.from_function(self, size or NODES, title=self.name)
+        lut = Lut.load(self.file)
+        return lut if size is None else lut.resize(size)
 
 
 def looks() -> dict[str, Look]:
@@ -108,7 +110,9 @@ def _look(path: Path, name: str, entry: object) -> Look:
         raise InputError(f"{where}: expected either operations or file")
     about = (name, " ".join(description.split()), tuple(tags))
     if "file" in entry:
-        file = path.parent / str(entry["file"])
+        if not isinstance(entry["file"], str):
+            raise InputError(f"{where}: file: expected the name of a LUT file")
+        file = path.parent / entry["file"]
         if not file.is_file():
             raise InputError(f"{where}: file: {file} does not exist")
         return Look(*about, file=file)

@@ -42,7 +42,9 @@ UNITS = {
 
 
 def measure(look: Callable[[Tensor], Tensor]) -> dict[str, float]:
-    """Changes that a colour map of images `[3, H, W]` makes, each in units of a change that is plain to see.
+    """Changes that a colour map makes, each in units (`UNITS`) of a change that is plain to see.
+
+    The map takes images `[3, H, W]`, sRGB-encoded in [0, 1], to the same.
 
     `exposure`, `shadows`, `blacks` and `highlights` are lightness (Oklab) of greys, `contrast` its slope over the
     middle, `shoulder` how much flatter it is at the top, `temperature` and `tint` the cast of greys towards orange and

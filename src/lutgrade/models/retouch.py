@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 
 import torch
 from torch import Tensor
@@ -78,7 +79,7 @@ class Retoucher:
         similarity = self._descriptions @ self.embedding([prompt])[0]  # [K]
         asked, share = wishes(prompt)
         if not asked and not bool(similarity.any()):
-            raise InputError(f"no word of the prompt '{prompt}' is known; describe light, colour, mood or use")
+            raise InputError(self._not_understood(prompt))
         agreement = torch.tensor([_agreement(asked, measures) for measures in self._measures])
         weight = self.measured * share**2 if asked else 0.0  # the other words need the descriptions
         score = (1 - weight) * _standardised(similarity) + weight * _standardised(agreement)
@@ -87,6 +88,11 @@ class Retoucher:
             RankedLook(self.looks[i], float(score[i]), float(similarity[i]), float(agreement[i]) if asked else None)
             for i in order
         ]
+
+    def _not_understood(self, prompt: str) -> str:
+        meant = [word for word in self.embedding.unknown(prompt).values() if word]
+        advice = f"did you mean {' '.join(meant)}?" if meant else "describe light, colour, mood or use, in English"
+        return f"no word of the prompt '{shorten(prompt, 60)}' is known; {advice}"
 
 
 def text_of(look: Look) -> str:

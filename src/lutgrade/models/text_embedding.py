@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -14,12 +16,13 @@ from torch.nn.functional import normalize
 
 from lutgrade.models import grading_terms as terms
 from lutgrade.models.pretrained import load_transformers, local_folder
-from lutgrade.models.wishes import TURNING, concepts, stem, wishes, words_of
+from lutgrade.models.prompt_words import concepts, has_content, signs, stem, vocabulary, words_of
+from lutgrade.models.wishes import wishes
 from lutgrade.weights import MissingWeights
 
 CONCEPT, WISH = 0.7, 0.6  # weights beside 1 for a word itself
+ALIKE = 0.7  # of two spellings, by difflib's ratio
 VOCABULARIES = ("tokenizer.json", "vocab.json")  # one of them is in the folder of a CLIP
-NEGATED = 3  # words after a "no" that it turns around
 
 
 class TextEmbedding(Protocol):
@@ -29,9 +32,15 @@ class TextEmbedding(Protocol):
 
     def __call__(self, texts: Sequence[str]) -> Tensor: ...
 
+    def unknown(self, text: str) -> dict[str, str]:
+        """The words of a text that say nothing here, each with the known word that is spelt most like it, or ""."""
+        ...
+
 
 class ClipText:
     """The pooler output of CLIP's text half (Radford et al., 2021), which the released VCG compares.
+
+    Texts are cut to the 77 tokens that CLIP reads, some 50 words.
 
     Args:
         source: a folder, or a repository on the Hugging Face Hub that was downloaded before.
@@ -59,6 +68,9 @@ class ClipText:
         pooled = self.network(**tokens.to(device)).pooler_output
         return normalize(pooled.float().cpu(), dim=1)
 
+    def unknown(self, text: str) -> dict[str, str]:
+        return {}  # CLIP spells words that it has not seen
+
 
 class LexicalText:
     """Words, their concepts and their wishes, weighted by how rare each is among the descriptions.
@@ -75,6 +87,8 @@ class LexicalText:
     def __init__(self, documents: Sequence[str]) -> None:
         held = Counter(term for document in documents for term in _terms(document))
         self._column = {term: column for column, term in enumerate(sorted(held))}
+        described = {word for document in documents for word in chain(*words_of(document)) if has_content(word)}
+        self._words = sorted(vocabulary() | described)
         count = len(documents)
         self._weight = torch.tensor([math.log((1 + count) / (1 + held[term])) + 0.2 for term in self._column])
 
@@ -87,24 +101,27 @@ class LexicalText:
                     row[self._column[term]] = math.copysign(math.log1p(abs(amount)), amount)
         return normalize(rows * self._weight, dim=1)
 
+    def unknown(self, text: str) -> dict[str, str]:
+        known = {stem(word) for word in self._words}
+        words = [word for word in chain(*words_of(text)) if has_content(word) and stem(word) not in known]
+        return {word: self._alike(word) for word in words}
+
+    def _alike(self, word: str) -> str:
+        candidates = [known for known in self._words if known[0] == word[0]]  # who mistypes seldom begins with it
+        return next(iter(get_close_matches(word, candidates, 1, ALIKE)), "")
+
 
 def _terms(text: str) -> dict[str, float]:
     """The terms of a text, signed: stems, `#concepts`, and `=wishes`."""
-    found: Counter[str] = Counter()
+    found: dict[str, float] = defaultdict(float)
     for clause in words_of(text):
-        denied = 0
-        for word in clause:
-            if word in terms.NEGATIONS or word in TURNING["less"]:
-                denied = NEGATED
+        for word, sign in zip(clause, signs(clause), strict=True):
+            if not has_content(word) or word in terms.MODIFIERS["less"].words:
                 continue
-            sign = -1.0 if denied > 0 else 1.0
-            denied -= 1
-            if word in terms.STOP_WORDS:
-                continue
-            found[stem(word)] += sign  # type: ignore[assignment]
+            found[stem(word)] += math.copysign(1, sign)
             for concept in concepts(word):
-                found[f"#{concept}"] += sign * CONCEPT  # type: ignore[assignment]
+                found[f"#{concept}"] += math.copysign(CONCEPT, sign)
     for wish in wishes(text)[0]:
         name = wish.measure if wish.hue is None else f"{wish.measure} {wish.hue:.0f}"
-        found[f"={name}"] += WISH * (wish.amount or 0.5)  # type: ignore[assignment]
+        found[f"={name}"] += WISH * (wish.amount or 0.5)
     return {term: amount for term, amount in found.items() if amount}

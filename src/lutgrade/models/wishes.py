@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from itertools import takewhile
 
 from lutgrade.models import grading_terms as terms
+from lutgrade.models.prompt_words import concepts, has_content, signs, words_of
 
 TOO_MUCH = 0.4  # what a wish granted far beyond its strength loses of the 1 that it is worth
-DENIED = -0.5  # "not warm" is met by neutral and by cold, "less warm" is a plain wish for colder
-BOUNDARIES = re.compile(r"[,;.:!?()]|\b(?:and|but|with|while|against|over)\b")
-WORD = re.compile(r"[a-zà-ÿ0-9][a-zà-ÿ0-9'&-]*")
 MEASURABLE = {*terms.QUALITIES, *terms.CASTS, "neutral"}  # concepts
 TONED = {"tint", "tinted", "cast", "tone", "tones", "toned", "tinge", "wash", "filter"}
-TURNING = {name: set(words.split()) for name, (words, _) in terms.MODIFIERS.items()}
+EMPHASIS = terms.ADDING | terms.COMPARATIVES | terms.SLIGHTLY | terms.VERY  # "more red" asks for a cast, "red" need not
+NAMED_ALONE = {"contrast", "saturation", "vibrance", "warmth"}  # are asked for by being named
+TEMPERATE = {"warm", "cold"}  # concepts
+AXES = (0.0, 90.0)  # hues: a cast in neither is none
+PLACING = {"in", "into", "to"}  # "teal in the shadows"
+
+Signed = Sequence[tuple[str, float]]
+"""Words, each with what those before it make of it (`prompt_words.signs`)."""
 
 
 @dataclass(frozen=True)
@@ -49,28 +53,32 @@ class Wish:
         return measured[f"{self.measure}_a"] * math.cos(angle) + measured[f"{self.measure}_b"] * math.sin(angle)
 
 
-def words_of(text: str) -> list[list[str]]:
-    """The words of a text by clause, in lower case and British spelling, phrases of one meaning joined."""
-    text = text.lower().replace("’", "'").replace("color", "colour").replace("gray", "grey")
-    for phrase, word in terms.PHRASES.items():
-        text = re.sub(rf"\b{re.escape(phrase)}\b", word, text)
-    clauses = [WORD.findall(clause) for clause in BOUNDARIES.split(text)]
-    return [clause for clause in clauses if clause]
+@dataclass(frozen=True)
+class _Part:
+    """The words about one thing that is to change.
+
+    Args:
+        target: a name in `terms.TARGETS` with its sign; None where only a colour is placed in a region.
+        words: those beside it.
+        region: where the change is to be: "teal in the shadows".
+    """
+
+    target: tuple[str, float] | None
+    words: Signed
+    region: str | None
 
 
 def wishes(text: str) -> tuple[list[Wish], float]:
-    """What a text asks for, and the share of its words that say so.
+    """What a text asks for, and the share of its words that say so, in [0, 1].
 
     A clause that names something without saying how ("more contrast and saturation") takes the how of the one before.
     """
     found: dict[tuple[str, float | None], float] = {}
     understood = content = 0
-    turned: dict[str, float] = {}
+    turned: Mapping[str, float] = {}
     for clause in words_of(text):
-        content += sum(word not in terms.STOP_WORDS for word in clause)
-        targets = [word for word in clause if word in terms.TARGETS]
-        turned = _turns(clause) or turned if targets else {}
-        asked = list(_of_targets(clause, targets, turned) if targets else _of_qualities(clause))
+        content += sum(map(has_content, clause))
+        asked, turned = _read(clause, turned)
         for wish in asked:
             key = (wish.measure, wish.hue)
             found[key] = found.get(key, 0.0) + wish.amount
@@ -80,67 +88,103 @@ def wishes(text: str) -> tuple[list[Wish], float]:
     return wished, min(1.0, understood / max(content, 1))
 
 
-def concepts(word: str) -> tuple[str, ...]:
-    """The concepts of the thesaurus that a word stands for, by its stem."""
-    return _concepts().get(stem(word), ())
+def _read(clause: list[str], turned: Mapping[str, float]) -> tuple[list[Wish], Mapping[str, float]]:
+    """The wishes of a clause, and its modifiers for the next; `turned` are those of the one before."""
+    parts = _parts(list(zip(clause, signs(clause, terms.LESSENING), strict=True)))
+    if not parts:
+        return list(_of_qualities(clause)), {}
+    asked = list(_of_adjectives(clause, {"monochrome"}))
+    for part in parts:
+        own = _turns(part.words)
+        if own or any(word not in terms.STOP_WORDS or word in terms.KEEPING for word, _ in part.words):
+            turned = own
+        asked += (_there(wish, part.region) for wish in _of_part(part, turned))
+    return asked, turned
 
 
-@cache
-def stem(word: str) -> str:
-    """A word without the endings of number, degree and tense; meant for comparing, not for reading."""
-    word = word.removesuffix("'s")
-    for ending in ("ness", "ies", "ing", "est", "ish", "ed", "es", "er", "ly", "s", "y"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3 and not (ending == "s" and word.endswith("ss")):
-            return _trim(word.removesuffix(ending))
-    return _trim(word)
+def _there(wish: Wish, region: str | None) -> Wish:
+    """Warmth that is placed in a tone region is a cast there."""
+    if region is None or wish.measure != "temperature":
+        return wish
+    return Wish(region, wish.amount, terms.CASTS["warm"])
 
 
-def _trim(word: str) -> str:
-    """Drops a doubled last consonant and a silent e, so that "fade" meets "faded" and "hotter" meets "hot"."""
-    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiouls":
-        word = word[:-1]
-    return word.removesuffix("e") if len(word) > 3 else word
+def _parts(clause: Signed) -> list[_Part]:
+    """A clause by what it names; words belong to the name they stand before, or after where a name comes first."""
+    clause, region = _placed(clause)
+    at = [i for i, (word, _) in enumerate(clause) if word in terms.TARGETS]
+    if not at:
+        return [] if region is None else [_Part(None, clause, region)]
+    before = clause[: at[0]]
+    leads = not (_turns(before) or _hues(before))
+    bounds = [0, *(at[1:] if leads else (i + 1 for i in at[:-1])), len(clause)]
+    return [
+        _Part(clause[i], [*clause[low:i], *clause[i + 1 : high]], region)
+        for i, low, high in zip(at, bounds, bounds[1:], strict=False)
+    ]
 
 
-@cache
-def _concepts() -> dict[str, tuple[str, ...]]:
-    known: dict[str, tuple[str, ...]] = {}
-    for concept, words in terms.THESAURUS.items():
-        for word in words.split():
-            known[stem(word)] = (*known.get(stem(word), ()), concept)
-    return known
+def _placed(clause: Signed) -> tuple[Signed, str | None]:
+    """A clause without its "in the shadows", and that region, where something else is named that is to be there."""
+    for i, (word, _) in enumerate(clause):
+        if word not in PLACING:
+            continue
+        end = i + 1 + len(list(takewhile(lambda pair: pair[0] in terms.STOP_WORDS, clause[i + 1 :])))
+        region = _region_of(clause[end][0]) if end < len(clause) else None
+        rest = [*clause[:i], *clause[end + 1 :]]
+        if region is not None and (_hues(rest) or any(other in terms.TARGETS for other, _ in rest)):
+            return rest, region
+    return clause, None
 
 
-def _turns(clause: list[str]) -> dict[str, float]:
-    """The modifiers in a clause, each with its sign and strength."""
-    sign = -1.0 if any(word in terms.NEGATIONS for word in clause) else 1.0
-    return {name: sign * _degree(clause) for name, words in TURNING.items() if any(word in words for word in clause)}
+def _region_of(target: str) -> str | None:
+    return next((terms.REGION_OF[name] for name in terms.TARGETS.get(target, ()) if name in terms.REGION_OF), None)
 
 
-def _degree(clause: list[str]) -> float:
-    if any(word in terms.SLIGHTLY for word in clause):
+def _turns(words: Signed) -> dict[str, float]:
+    """The modifiers among some words, each with its sign and strength; "less saturated" is one turned around."""
+    degree = _degree([word for word, _ in words])
+    found = {}
+    for i, (word, sign) in enumerate(words):
+        name = next((name for name, modifier in terms.MODIFIERS.items() if word in modifier.words), None)
+        if name is not None and not (word in terms.ADDING | terms.LESSENING and _can_be_weighed(words[i + 1 :])):
+            found[name] = math.copysign(degree, sign)
+    return found
+
+
+def _can_be_weighed(words: Signed) -> bool:
+    """Whether a "more" or "less" before these words is about one of them: another modifier, or a hue."""
+    turns = any(word in modifier.words for word, _ in words for modifier in terms.MODIFIERS.values())
+    return turns or bool(_hues(words))
+
+
+def _degree(words: Sequence[str]) -> float:
+    if any(word in terms.SLIGHTLY for word in words):
         return 0.5
-    return 1.5 if any(word in terms.VERY for word in clause) else 1.0
+    return 1.5 if any(word in terms.VERY for word in words) else 1.0
 
 
-def _of_targets(clause: list[str], targets: list[str], turned: Mapping[str, float]) -> Iterator[Wish]:
-    """The wishes of a clause that names what is to change."""
-    rest = [word for word in clause if word not in targets]
-    hues = _hues(rest)
-    neutral = any("neutral" in concepts(word) for word in clause)
-    for target in targets:
-        measures = terms.TARGETS[target]
-        region = next((terms.REGION_OF[measure] for measure in measures if measure in terms.REGION_OF), None)
-        if region is not None:
-            yield from (Wish(region, _degree(clause), hue) for hue in hues)
-        if neutral:
-            yield from _no_cast()
+def _of_part(part: _Part, turned: Mapping[str, float]) -> Iterator[Wish]:
+    """The wishes about one thing, which `turned` turn."""
+    words = [word for word, _ in part.words]
+    hues, degree = _hues(part.words), _degree(words)
+    target, sign = part.target or ("", 1.0)
+    measures, own_region = terms.TARGETS.get(target, {}), _region_of(target)
+    region = own_region or part.region
+    if region is not None:
+        yield from (Wish(region, hue_sign * degree, hue) for hue, hue_sign in hues.items())
+    else:
+        yield from _of_adjectives(words, TEMPERATE)  # "warm colours" are meant of the whole picture
+    neutral = any("neutral" in concepts(word) for word in words)
+    if neutral:
+        yield from _no_cast() if own_region is None else (Wish(own_region, 0.0, hue) for hue in AXES)
+    if turned:
         for name, strength in turned.items():
-            yield from _turn(terms.MODIFIERS[name][1], measures, strength)
-        if region is None:  # "warm colours" are meant of the whole picture
-            yield from (wish for wish in _of_qualities(rest) if wish.measure == "temperature" and wish.amount)
-        if not turned and target in ("contrast", "saturation") and not neutral:
-            yield Wish(target, _degree(clause))
+            yield from _turn(terms.MODIFIERS[name].ways, measures, strength)
+    elif any(word in terms.KEEPING for word in words):
+        yield from (Wish(measure, 0.0) for measure in measures)
+    elif (target in NAMED_ALONE and not neutral) or (sign < 0 and not terms.LEVELS & measures.keys()):
+        yield from (Wish(measure, math.copysign(degree, sign)) for measure in measures)
 
 
 def _turn(ways: Mapping[str, float], measures: Mapping[str, float], strength: float) -> Iterator[Wish]:
@@ -152,28 +196,35 @@ def _turn(ways: Mapping[str, float], measures: Mapping[str, float], strength: fl
             yield Wish("shoulder", ways["shoulder"] * strength)
 
 
-def _hues(words: list[str]) -> list[float]:
-    """The hues that words name, in Oklab degrees; warm and cold where they name no colour."""
-    named = {concept for word in words for concept in concepts(word) if concept in terms.CASTS}
-    return sorted(terms.CASTS[concept] for concept in named - {"warm", "cold"} or named)
+def _hues(words: Signed) -> dict[float, float]:
+    """The hues that words name, in Oklab degrees, and their signs; warm and cold where they name no colour."""
+    named = {concept: sign for word, sign in words for concept in concepts(word) if concept in terms.CASTS}
+    colors = {concept: sign for concept, sign in named.items() if concept not in TEMPERATE} or named
+    return {terms.CASTS[concept]: sign for concept, sign in sorted(colors.items(), key=lambda c: terms.CASTS[c[0]])}
 
 
-def _of_qualities(clause: list[str]) -> Iterator[Wish]:
+def _of_qualities(clause: Sequence[str]) -> Iterator[Wish]:
     """The wishes of a clause of adjectives; "less" and "not" turn what follows them around."""
-    sign = 1.0
-    if any(word in TONED for word in clause):
-        yield from (Wish("midtone", _degree(clause), hue) for hue in _hues(clause))
-    for word in clause:
-        if word in terms.NEGATIONS:
-            sign = DENIED
-        elif word in TURNING["less"]:
-            sign = -1.0
-        elif "neutral" in concepts(word) or (word == "cast" and sign < 0):
-            yield from _no_cast()
-        else:
-            for concept in concepts(word):
-                for measure, amount in terms.QUALITIES.get(concept, {}).items():
-                    yield Wish(measure, sign * amount * _degree(clause))
+    signed = list(zip(clause, signs(clause), strict=True))
+    degree, toned = _degree(clause), any(word in TONED for word in clause)
+    emphatic = toned or any(word in EMPHASIS for word in clause)
+    # Without a "tint" or "cast" words such as "golden" and "bluish" are of temperature, which is read below.
+    colors = signed if toned else [(word, sign) for word, sign in signed if not TEMPERATE & {*concepts(word)}]
+    hues = _hues(colors)
+    yield from (Wish("midtone", sign * degree, hue) for hue, sign in hues.items() if emphatic or sign < 0)
+    if any("neutral" in concepts(word) or (word == "cast" and sign < 0 and not hues) for word, sign in signed):
+        yield from _no_cast()
+    yield from _of_adjectives(clause, terms.QUALITIES)
+
+
+def _of_adjectives(clause: Sequence[str], allowed: Collection[str]) -> Iterator[Wish]:
+    """What the words of some concepts ask for by themselves."""
+    degree = _degree(clause)
+    for word, sign in zip(clause, signs(clause), strict=True):
+        for concept in concepts(word):
+            if concept in allowed:
+                for measure, amount in terms.QUALITIES[concept].items():
+                    yield Wish(measure, sign * amount * degree)
 
 
 def _no_cast() -> Iterator[Wish]:
@@ -183,7 +234,7 @@ def _no_cast() -> Iterator[Wish]:
 
 def _is_grading(word: str) -> bool:
     """Whether a word says what to change or how."""
-    if word in terms.STOP_WORDS:
+    if not has_content(word):
         return False
-    turns = any(word in words for words in TURNING.values())
+    turns = any(word in modifier.words for modifier in terms.MODIFIERS.values())
     return word in terms.TARGETS or word in TONED or turns or not MEASURABLE.isdisjoint(concepts(word))

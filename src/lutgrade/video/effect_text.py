@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from lutgrade.errors import InputError
 from lutgrade.video.effects import CHANNELS, ColorEffect, Curves, Effects, Levels, Vignette, WhiteBalance
@@ -17,25 +18,27 @@ def parse_effects(text: str) -> Effects:
     Raises:
         InputError: says which part is not understood.
     """
-    color: list[ColorEffect] = []
-    vignette, opacity = None, 1.0
+    effects, named = Effects(), set[str]()
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, value = (piece.strip() for piece in part.partition("="))
         kind, _, channel = name.partition(".")
         try:
             if kind in _COLOR_EFFECTS and channel in ("", *CHANNELS):
-                color.append(_COLOR_EFFECTS[kind](value, channel))
+                effects = replace(effects, color=(*effects.color, _COLOR_EFFECTS[kind](value, channel)))
+            elif name in named:
+                raise InputError("it is named twice")
             elif name == "vignette":
-                vignette = Vignette(float(value))
+                effects = replace(effects, vignette=Vignette(float(value)))
             elif name == "opacity":
-                opacity = float(value)
+                effects = replace(effects, opacity=float(value))
             else:
                 known = ", ".join([*_COLOR_EFFECTS, "vignette", "opacity"])
                 raise InputError(f"no effect is named {name!r}; there are {known}")
         except ValueError as error:
             reason = error if isinstance(error, InputError) else "a number is missing or malformed"
             raise InputError(f"effect {part!r}: {reason}") from None
-    return Effects(tuple(color), vignette, opacity)
+        named.add(name)
+    return effects
 
 
 def _parse_curves(value: str, channel: str) -> ColorEffect:

@@ -18,6 +18,7 @@ from lutgrade.video.joining import JoinPlan
 from lutgrade.video.layout import layout_of
 from lutgrade.video.sound import SoundFormat, encoder_of, sample_bounds
 from lutgrade.video.timeline import Placement
+from lutgrade.video.track import written_coding
 
 Cubes = Sequence[tuple[float, Path | None]]
 """The `.cube` of every shot (None leaves it as it is) from its second on: one from 0 for a whole clip."""
@@ -110,9 +111,9 @@ def _to_rgb(info: VideoInfo) -> str:
 def _from_rgb(info: VideoInfo, encoding: Encoding) -> str:
     if layout_of(encoding.pixel_format).kind == "rgb":
         return f"format={encoding.pixel_format}"
-    matrix, full = (info.matrix, info.full_range) if info.matrix in LUMA_WEIGHTS else ("bt709", False)
-    value_range = "full" if full else "limited"
-    return f"scale=out_color_matrix={matrix}:out_range={value_range}:{_EXACT},format={encoding.pixel_format}"
+    _, coding = written_coding(info, encoding.pixel_format)
+    value_range = "full" if coding.full_range else "limited"
+    return f"scale=out_color_matrix={coding.matrix}:out_range={value_range}:{_EXACT},format={encoding.pixel_format}"
 
 
 def _on_canvas(plan: JoinPlan, index: int) -> str:
@@ -167,8 +168,9 @@ def _encoder(info: VideoInfo, encoding: Encoding) -> list[str]:
     for name, value in encoding.options.items():
         arguments += [f"-{name}", value]
     tags = {"-color_primaries": info.primaries, "-color_trc": info.transfer}
-    if layout_of(encoding.pixel_format).kind == "yuv" and info.matrix in LUMA_WEIGHTS:
-        tags |= {"-colorspace": info.matrix_code, "-color_range": 2 if info.full_range else info.range_code}
+    if layout_of(encoding.pixel_format).kind == "yuv":
+        (matrix_code, range_code), _ = written_coding(info, encoding.pixel_format)
+        tags |= {"-colorspace": matrix_code, "-color_range": range_code}
     return [*arguments, *(part for name, code in tags.items() for part in (name, str(code)))]
 
 

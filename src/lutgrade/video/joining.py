@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -71,7 +72,7 @@ def lay_out(
     """What clips are, and when each begins and ends in their sequence; see `plan_join`."""
     if not clips:
         raise InputError("there is no clip to join")
-    if crossfade < 0:
+    if not 0 <= crossfade < math.inf:
         raise InputError(f"a cross-fade lasts 0 seconds or more, not {crossfade:g}")
     infos = tuple(open_video(clip, matrix=matrix).info for clip in clips)
     _check_alike(infos)
