@@ -6,13 +6,24 @@ import math
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize, pad
 
 from clips import scene
-from lutgrade.analysis import RETURN_SIMILARITY, AnalysedShot, Candidate, analyse, read_references, returning
+from lutgrade.analysis import (
+    COLORS,
+    RETURN_SIMILARITY,
+    AnalysedShot,
+    Candidate,
+    analyse,
+    read_references,
+    returning,
+)
+from lutgrade.data.pairs import load_photo
 from lutgrade.video import Frame
 from lutgrade.video.shots import Shot
 
@@ -57,6 +68,18 @@ def test_shots_do_not_chain() -> None:
     assert returning(drifting) == [0, 0, 2]
 
 
+def test_what_shares_a_grade_among_photographs(data_dir: Path) -> None:
+    """No two of 60 do; most do with themselves panned by a quarter of the width, and not when darkened by a tenth."""
+    photographs = torch.stack([load_photo(path) for path in sorted((data_dir / "photos" / "val").glob("*.jpg"))])
+    rows, darker, left, right = (
+        normalize(COLORS(images), dim=1)
+        for images in (photographs, 0.9 * photographs, photographs[..., :288], photographs[..., 96:])
+    )
+    assert (rows @ rows.T).fill_diagonal_(0).max() < 0.9
+    assert ((left * right).sum(1) >= RETURN_SIMILARITY).float().mean() > 0.8
+    assert ((rows * darker).sum(1) >= RETURN_SIMILARITY).float().mean() < 0.4
+
+
 @pytest.mark.parametrize(
     ("count", "kept"), [(1, [0]), (64, [*range(64)]), (65, [*range(0, 65, 2)]), (300, [*range(0, 300, 8)])]
 )
@@ -81,7 +104,7 @@ def frames(*seeds: int, seconds: float = 2.5, rate: int = 25) -> Iterator[Frame]
 
 
 def test_of_a_shot_three_frames_are_kept() -> None:
-    references = torch.from_numpy(scene(3, 1)[0]).permute(2, 0, 1)[None] / 255
+    references = [torch.from_numpy(scene(3, 1)[0]).permute(2, 0, 1) / 255]
     found = analyse(frames(1, 2), references, 25.0, per_shot=True)
     assert [(s.shot.start, s.shot.stop) for s in found] == [(0, 62), (62, 124)]
     for analysed in found:
@@ -93,7 +116,7 @@ def test_of_a_shot_three_frames_are_kept() -> None:
 
 
 def test_memory_does_not_grow_with_a_shot() -> None:
-    references = torch.from_numpy(scene(3, 1)[0]).permute(2, 0, 1)[None] / 255
+    references = [torch.from_numpy(scene(3, 1)[0]).permute(2, 0, 1) / 255]
     (whole,) = analyse(frames(1, 2, 1, seconds=6), references, 25.0, per_shot=False)
     assert whole.shot == Shot(0, 450)
     assert len(whole.colors) <= 3
@@ -111,11 +134,11 @@ def test_the_view_of_a_graded_still_is_found_again() -> None:
             yield Frame(view * (1.0 if index < 50 else 0.5), index, index, index / 2)
 
     views = {frame.index: frame.image for frame in frames()}
-    still = (0.5 * views[30]).clamp(0, 1)[None]
-    (found,) = analyse(frames(), still, 2.0, per_shot=False)
+    still = (0.5 * views[30]).clamp(0, 1)
+    (found,) = analyse(frames(), [still], 2.0, per_shot=False)
     assert found.keyframe.index == 30
     assert found.keyframe.same_view > 0.99
-    (other,) = analyse(frames(), still.flip(-1, -2), 2.0, per_shot=False)
+    (other,) = analyse(frames(), [still.flip(-1, -2)], 2.0, per_shot=False)
     assert other.keyframe.same_view == 0
     assert other.keyframe.index >= 50
 
@@ -124,7 +147,45 @@ def test_black_frames_of_both_are_no_pair() -> None:
     picture = torch.from_numpy(scene(3, 1)[0]).permute(2, 0, 1) / 255
     black = torch.zeros_like(picture)
     faded = [Frame(black, 0, 0, 0.0), *(replace(f, index=f.index + 1, time=f.time + 1) for f in frames(1, seconds=1))]
-    (found,) = analyse(faded, torch.stack([black, picture]), 25.0, per_shot=False)
+    (found,) = analyse(faded, [black, picture], 25.0, per_shot=False)
     assert (found.keyframe.index > 0, found.keyframe.reference, found.keyframe.same_view) == (True, 1, 0)
-    (only,) = analyse(faded[:1], black[None], 25.0, per_shot=False)
+    (only,) = analyse(faded[:1], [black], 25.0, per_shot=False)
     assert (only.keyframe.index, only.keyframe.reference) == (0, 0)
+
+
+def photographs() -> list[Tensor]:
+    """Two of scikit-image's, of one size."""
+    import skimage.data
+
+    return [
+        torch.from_numpy(image[:300, :450].copy()).permute(2, 0, 1) / 255
+        for image in (skimage.data.astronaut(), skimage.data.coffee())
+    ]
+
+
+@pytest.mark.parametrize("bars", [(0, 0, 100, 100), (400, 400, 0, 0)])
+def test_bars_are_not_taken_for_a_view(bars: tuple[int, ...]) -> None:
+    content, other = (pad(image, bars) for image in photographs())
+    frames = [Frame(content, 0, 0, 0.0)]
+    for reference, view in ((other, 0.0), (0.7 * content + 0.05, 1.0)):
+        (found,) = analyse(frames, read(reference), 25.0, per_shot=False)
+        assert found.keyframe.same_view == pytest.approx(view, abs=0.01)
+
+
+def test_the_same_view_is_found_with_bars_and_without() -> None:
+    picture, other = photographs()
+    boxed = pad(picture, (0, 0, 60, 60))
+    for content, reference in ((boxed, picture), (picture, boxed)):
+        frames = [
+            Frame(image, index, index, float(index))
+            for index, image in enumerate((pad(other, (0, 0, 60, 60)), content))
+        ]
+        (found,) = analyse(frames, read(reference), 1.0, per_shot=False)
+        assert found.keyframe.index == 1
+        assert found.keyframe.same_view == pytest.approx(1)
+        assert torch.equal(found.keyframe.image, picture)
+
+
+def read(image: Tensor) -> list[Tensor]:
+    """A reference's only frame, as the pipeline reads it."""
+    return [frame.image for frame in read_references([Frame(image, 0, 0, 0.0)])]  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lutgrade.errors import InputError, LutgradeError
-from lutgrade.files import make_folder, replacing, save_tensors
+from lutgrade.files import make_folder, replacing, replacing_folder, save_tensors
 
 
 def test_the_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -23,6 +23,66 @@ def test_the_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         assert temporary.suffix == ".txt"
         temporary.write_text("new")
     assert target.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def anything(path: Path) -> None:
+    """Lets a folder be replaced whatever it holds."""
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "a"
+    for text, names in (("old", ("1", "2")), ("new", ("1",))):
+        with replacing_folder(target, anything) as temporary:
+            for name in names:
+                (temporary / name).write_text(text)
+    assert contents(tmp_path) == {"a/1": "new"}
+    with pytest.raises(KeyboardInterrupt), replacing_folder(target, anything) as temporary:
+        (temporary / "1").write_text("half")
+        raise KeyboardInterrupt
+    assert contents(tmp_path) == {"a/1": "new"}
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_that_cannot_be_swapped_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new folder cannot take its name, after the old one was moved aside."""
+    target = tmp_path / "a"
+    target.mkdir()
+    (target / "1").write_text("old")
+    rename = Path.rename
+
+    def fail(path: Path, to: Path) -> Path:
+        if to == target and (path / "1").read_text() == "new":
+            raise OSError(5, "Input/output error")
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with (
+        pytest.raises(LutgradeError, match=r"cannot write .*a: Input/output error"),
+        replacing_folder(target, anything) as temporary,
+    ):
+        (temporary / "1").write_text("new")
+    assert contents(tmp_path) == {"a/1": "old"}
+
+
+def test_a_folder_that_may_not_be_replaced_stays(tmp_path: Path) -> None:
+    """Asked before any work, and again before the end, when more may lie there."""
+    target = tmp_path / "a"
+    target.mkdir()
+
+    def only_empty(path: Path) -> None:
+        if any(path.iterdir()):
+            raise InputError("not empty")
+
+    with pytest.raises(InputError, match="not empty"), replacing_folder(target, only_empty):
+        (target / "1").write_text("another's")
+    assert contents(tmp_path) == {"a/1": "another's"}
+    with pytest.raises(InputError, match="not empty"), replacing_folder(target, only_empty):
+        pytest.fail("it began")
     assert list(tmp_path.iterdir()) == [target]
 
 

@@ -18,8 +18,10 @@ from lutgrade.errors import InputError
 from lutgrade.grading import grade
 from lutgrade.lut import Lut
 from lutgrade.models.ncst import ParametricGrade
+from lutgrade.models.nlut import NLUT
 from lutgrade.options import GradeOptions
 from lutgrade.results import GradeResult
+from models.learned import SMALL, small_encoder
 
 
 @pytest.fixture
@@ -119,6 +121,51 @@ def test_a_folder_of_frames_gives_a_folder(tmp_path: Path, still: Path) -> None:
     result = grade(folder, still)
     names = sorted(path.name for path in result.outputs.graded.iterdir())
     assert names == [f"{index:05d}.png" for index in range(4)]
+
+
+def test_a_folder_of_graded_frames_is_replaced_when_asked(tmp_path: Path, still: Path) -> None:
+    folder, out = tmp_path / "frames", tmp_path / "out"
+    folder.mkdir()
+    for index, image in enumerate(scene(5, 2)):
+        Image.fromarray(image).save(folder / f"{index}.png")
+    grade(folder, still, out, model="mkl")
+    first = np.asarray(Image.open(out / "1.png"))
+    with pytest.raises(InputError, match="out exists; give another --output, or --overwrite"):
+        grade(folder, still, out, model="mkl")
+    grade(folder, still, out, model="mkl", strength=0.5, overwrite=True)
+    assert (np.asarray(Image.open(out / "1.png")) != first).any()
+    with pytest.raises(InputError, match="never overwritten"):
+        grade(folder, out / "0.png", out, model="mkl", overwrite=True)
+    for other, said in (("7.png", r"cannot replace .*out: it holds 7\.png"), ("notes.txt", "out: it is a folder")):
+        (out / other).touch()
+        with pytest.raises(InputError, match=said):
+            grade(folder, still, out, model="mkl", overwrite=True)
+    assert {path.name for path in out.iterdir()} == {"0.png", "1.png", "7.png", "notes.txt"}
+
+
+def test_bars_change_no_grade(tmp_path: Path, still: Path) -> None:
+    """Whether content, reference or both lie in bars, the grade is that of the pictures."""
+    picture = tmp_path / "picture.png"
+    Image.fromarray(scene(1, 1)[0]).save(picture)
+    boxed = [path.with_name(f"boxed_{path.name}") for path in (picture, still)]
+    for path, to, bars in zip((picture, still), boxed, ([(14, 14), (0, 0)], [(0, 0), (60, 60)]), strict=True):
+        Image.fromarray(np.pad(np.asarray(Image.open(path)), [*bars, (0, 0)])).save(to)
+    expected = grade(picture, still, model="mkl").shots[0].lut.table
+    for content, reference in ((boxed[0], still), (picture, boxed[1]), boxed):
+        found = grade(content, reference, tmp_path / "out.png", model="mkl", overwrite=True).shots[0]
+        assert torch.equal(found.lut.table, expected)
+        assert found.before.shape[1:] == (48, 64)
+
+
+def test_shots_with_bars_and_without_are_adapted_to(tmp_path: Path, still: Path) -> None:
+    frames = np.concatenate([scene(1, 30), scene(2, 30)])
+    frames[30:, :8] = frames[30:, 40:] = 0
+    clip = write_clip(tmp_path / "clip.mp4", frames, options={"crf": "10"})
+    model = NLUT(small_encoder(), bases=2, s=2, w=2, **SMALL).eval()  # type: ignore[arg-type]
+    result = grade(clip, still, model=model, adapt=1)
+    heights = [shot.before.shape[1] for shot in result.shots]
+    assert heights[0] == 48
+    assert heights[1] < 40
 
 
 def test_a_video_is_a_reference_too(clip: Path, tmp_path: Path) -> None:

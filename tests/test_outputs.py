@@ -53,6 +53,12 @@ def test_what_cannot_be_written_is_said_before_any_work(tmp_path: Path, path: st
         Outputs(tmp_path / path).check([], overwrite=True)
 
 
+@pytest.mark.parametrize("part", ["cube", "sheet"])
+def test_parts_of_no_known_format_are_refused_before_any_work(tmp_path: Path, part: str) -> None:
+    with pytest.raises(InputError, match=r"a\.txt: .*\.png"):
+        Outputs(tmp_path / "a.mp4", **{part: tmp_path / "a.txt"}).check([], overwrite=True)
+
+
 def test_one_path_for_two_outputs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="two outputs"):
         Outputs(tmp_path / "a.png", sheet=tmp_path / "a.png").check([], overwrite=True)

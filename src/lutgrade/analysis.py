@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from lutgrade.errors import InputError
+from lutgrade.models.bars import without_bars
 from lutgrade.models.keyframes import KeyframeSelector, LabHistogram, LabHistogramSelector, layouts
 from lutgrade.selecting import KEYFRAME_SECONDS
 from lutgrade.video import Frame, VideoReader
@@ -18,13 +19,11 @@ ANALYSIS_SIDE = 384  # pixels; statistics of a frame change little above it
 NETWORK_SIDE = 512  # for selectors that are networks: they look at squares of up to 256, cut from the shorter side
 MAX_REFERENCES = 64  # frames of a reference video or folder that are kept
 # Whether two shots show the same is told by their Lab histograms, whatever key frames are found by: a grade is shared
-# where the colours are, and the cosines of networks are on scales of their own. Those of different photographs reach
-# 0.86, those of one photograph panned by a quarter of its width have 0.95 to 0.99, and 0.92 where it is darkened by a
-# tenth.
+# where the colours are, and the cosines of networks are on scales of their own. Different photographs stay below
+# 0.9; most photographs reach 0.96 with themselves panned by a quarter of their width, and few when darkened by a tenth.
 COLORS = LabHistogram()
 RETURN_SIMILARITY = 0.96
-# The rank correlation of two layouts: of one view before and after a grade 0.84 to 1, of unlike pictures up to 0.72.
-SAME_VIEW = 0.8
+SAME_VIEW = 0.8  # rank correlation of two layouts; that of different photographs stays below 0.75
 FLAT = 0.01  # deviation of the luma of a frame that shows nothing, such as the black before a fade
 
 
@@ -44,17 +43,18 @@ class Candidate:
 
 @dataclass(frozen=True)
 class _Targets:
-    """References that show something, or all where none does: unit rows of features, `_views`, and which they are."""
+    """References that show something, or all where none does: features, `_view` and index of each."""
 
     features: Tensor
     views: Tensor
     rows: Tensor
 
     @classmethod
-    def of(cls, references: Tensor, selector: KeyframeSelector) -> _Targets:
-        flat = _flat(references)
+    def of(cls, references: Sequence[Tensor], selector: KeyframeSelector) -> _Targets:
+        flat = torch.tensor([_flat(image) for image in references])
         rows = torch.arange(len(flat)) if flat.all() else (~flat).nonzero()[:, 0]
-        return cls(selector.features(references[rows]), _views(references[rows]), rows)
+        images = [references[row][None] for row in rows]
+        return cls(torch.cat([selector.features(i) for i in images]), torch.cat([_view(i[0]) for i in images]), rows)
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,15 @@ class _OpenShot:
 def read_references(reference: VideoReader) -> list[Frame]:
     """The frames of a reference that may be matched to: all that are read, or of more than 64 evenly spaced ones.
 
-    Memory does not grow with the reference's length.
+    Bars around the pictures are cut off, so that their sizes may differ. Memory does not grow with the reference's
+    length.
     """
     kept, step = list[Frame](), 1
     for index, frame in enumerate(reference):
         if index % step == 0:
             if len(kept) == MAX_REFERENCES:
                 kept, step = kept[::2], 2 * step
-            kept.append(frame)
+            kept.append(replace(frame, image=without_bars(frame.image)))
     if not kept:
         raise InputError(f"{reference.info.path}: no frame to take the look from")
     return kept
@@ -103,7 +104,7 @@ def read_references(reference: VideoReader) -> list[Frame]:
 
 def analyse(
     frames: Iterable[Frame],
-    references: Tensor,
+    references: Sequence[Tensor],
     frame_rate: float,
     *,
     per_shot: bool,
@@ -113,7 +114,7 @@ def analyse(
 
     Args:
         frames: small frames of the whole clip, in order.
-        references: `[N, 3, h, w]`, sRGB-encoded in [0, 1].
+        references: of `read_references`, `[3, h, w]` each, sRGB-encoded in [0, 1].
         frame_rate: of the clip, in Hz.
         per_shot: False takes the whole clip as one shot.
         selector: what similarity is measured by; the Lab histogram's by default.
@@ -122,7 +123,8 @@ def analyse(
         The shots in order; together they hold every frame once. The key frame of each is the frame, one a second
         and the clip's last among them, whose features are most like those of any reference (VCG Eq. 1); but one that
         shows the very view of a reference, however that is graded, goes first, as it tells the grade exactly. Flat
-        frames, of the clip and of the references, are taken only where there are no others.
+        frames, of the clip and of the references, are taken only where there are no others. Frames are seen, and kept,
+        without bars around the picture.
     """
     selector = selector or LabHistogramSelector()
     targets = _Targets.of(references, selector)
@@ -163,19 +165,20 @@ def returning(shots: Sequence[AnalysedShot]) -> list[int]:
     return takes
 
 
-def _views(images: Tensor) -> Tensor:
-    """`layouts` of images `[K, 3, H, W]`; zero, which is like nothing, of those that are flat."""
-    return layouts(images) * ~_flat(images)[:, None]
+def _view(image: Tensor) -> Tensor:
+    """`layouts` of an image `[3, H, W]`, `[1, L]`; zero, which is like nothing, of one that is flat."""
+    return layouts(image[None]) * (not _flat(image))
 
 
-def _flat(images: Tensor) -> Tensor:
-    """Which of images `[K, 3, H, W]` show nothing, `[K]`."""
-    return images.float().mean(1).flatten(1).std(1, correction=0) <= FLAT
+def _flat(image: Tensor) -> bool:
+    """Whether an image `[3, H, W]` shows nothing."""
+    return bool(image.float().mean(0).std(correction=0) <= FLAT)
 
 
 def _candidate(frame: Frame, selector: KeyframeSelector, targets: _Targets) -> Candidate:
-    features = selector.features(frame.image[None])
-    same_view, viewed = (float(x) for x in (_views(frame.image[None]) @ targets.views.T)[0].max(0))
+    image = without_bars(frame.image)
+    features = selector.features(image[None])
+    same_view, viewed = (float(x) for x in (_view(image) @ targets.views.T)[0].max(0))
     if same_view >= SAME_VIEW:
         reference, similarity = int(viewed), float(features[0] @ targets.features[int(viewed)])
     else:
@@ -183,10 +186,9 @@ def _candidate(frame: Frame, selector: KeyframeSelector, targets: _Targets) -> C
         same_view = 0.0
     encoder = selector.encoder
     known = isinstance(encoder, LabHistogram) and encoder.bins == COLORS.bins
-    colors = features if known else COLORS(frame.image[None])
-    flat = bool(_flat(frame.image[None]))
+    colors = features if known else COLORS(image[None])
     reference = int(targets.rows[reference])
-    return Candidate(frame.index, frame.time, frame.image, colors[0], similarity, reference, same_view, flat)
+    return Candidate(frame.index, frame.time, image, colors[0], similarity, reference, same_view, _flat(image))
 
 
 def _best(candidates: list[Candidate]) -> Candidate:

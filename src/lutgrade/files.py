@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +34,41 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise LutgradeError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path, check: Callable[[Path], None]) -> Iterator[Path]:
+    """Yields a new folder beside `path` that takes its place, and that of a folder there, when the block succeeds.
+
+    The folder that was there is moved aside first and removed last, so that it is whole again after any failure.
+
+    Args:
+        path: of the folder.
+        check: raises an error unless a folder that is there may be removed; asked at first, and before the end.
+
+    Raises:
+        InputError: the folder that it lies in does not exist or cannot be written to.
+        LutgradeError: the disk is full, or writing failed in another way.
+    """
+    check_place(path)
+    if path.exists():
+        check(path)
+    temporary, old = (path.with_name(f".{path.name}.{secrets.token_hex(4)}") for _ in range(2))
+    try:
+        temporary.mkdir()
+        yield temporary
+        if path.exists():
+            check(path)
+            path.rename(old)
+        temporary.rename(path)
+    except OSError as error:
+        raise LutgradeError(f"cannot write {path}: {error.strerror or error}") from error
+    else:
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, str] | None = None) -> None:
@@ -65,9 +102,14 @@ def make_folder(path: str | Path) -> Path:
 
 def check_writable(path: Path) -> None:
     """Raises an InputError where a file could not be made at `path`."""
-    if not path.parent.is_dir():
-        raise InputError(f"cannot write {path}: there is no folder {path.parent}")
+    check_place(path)
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder")
+
+
+def check_place(path: Path) -> None:
+    """Raises an InputError where nothing could be made at `path`, which may be there."""
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"cannot write {path}: no permission to write in {path.parent}")

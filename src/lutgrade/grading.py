@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from lutgrade.adapting import adapt_to_clip, check_adaptable
 from lutgrade.analysis import AnalysedShot, analyse, read_references, returning
@@ -17,6 +18,7 @@ from lutgrade.color.hdr import HDR_TRANSFERS
 from lutgrade.errors import InputError
 from lutgrade.loading import Loaded, load
 from lutgrade.lut import Lut
+from lutgrade.models.frames import resized
 from lutgrade.options import GradeOptions
 from lutgrade.outputs import Outputs, remove_unchanged
 from lutgrade.predicting import predict_grade
@@ -28,6 +30,7 @@ from lutgrade.results import GradedShot, GradeResult
 from lutgrade.selecting import KEYFRAME_SECONDS
 from lutgrade.video import Frame, VideoInfo, open_video, open_writer
 
+NOTICEABLE = 1.0  # CIEDE2000
 FLAT = 0.02  # deviation of a reference's widest channel under which there is no look to take
 
 
@@ -119,7 +122,7 @@ def _analyse(
     progress: Progress,
 ) -> tuple[list[AnalysedShot], dict[str, float]]:
     start = time.perf_counter()
-    images = torch.stack([frame.image for frame in references])
+    images = [frame.image for frame in references]
     with open_video(content, max_side=loaded.side, matrix=options.matrix) as reader:
         info = reader.info
         refuse_hdr(info)
@@ -144,7 +147,7 @@ def _predict(
     matched = [references[shot.keyframe.reference] for shot in analysed]
     pairs = {of: (analysed[of].keyframe.image, matched[of].image) for of in takes}
     if options.adapt:
-        content, reference = (torch.stack(images).to(options.device) for images in zip(*pairs.values(), strict=True))
+        content, reference = (_stacked(images).to(options.device) for images in zip(*pairs.values(), strict=True))
         model = adapt_to_clip(check_adaptable(model), content, reference, options.adapt, progress)
         seconds["adapt"], mark = time.perf_counter() - mark, time.perf_counter()
     grades = {of: predict_grade(model, *pair, options) for of, pair in pairs.items()}
@@ -153,6 +156,12 @@ def _predict(
         for shot, frame, of in zip(analysed, matched, takes, strict=True)
     ]
     return shots, seconds | {"predict": time.perf_counter() - mark}
+
+
+def _stacked(images: Sequence[Tensor]) -> Tensor:
+    """Images `[3, h, w]` in [0, 1] as `[K, 3, H, W]`; those that lost bars are brought to the largest size."""
+    height, width = (max(image.shape[axis] for image in images) for axis in (1, 2))
+    return torch.cat([resized(image[None], height, width) for image in images])
 
 
 def _to_display(frames: Iterable[Frame], input_log: str | None) -> Iterator[Frame]:
@@ -224,7 +233,8 @@ def _warnings(shots: list[GradedShot], options: GradeOptions) -> list[str]:
             "the grade changes nothing: the content already looks like the reference, or the model found no change"
         )
     elif all(
-        mean_difference(shot.after, shot.reference) > mean_difference(shot.before, shot.reference) for shot in shots
+        mean_difference(shot.after, shot.reference) > mean_difference(shot.before, shot.reference) + NOTICEABLE
+        for shot in shots
     ):
         warnings.append("the mean colours moved away from the reference's; --model unbalanced_mkl or mkl follow them")
     if min(float(shot.reference.flatten(1).std(1, correction=0).max()) for shot in shots) < FLAT:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from lutgrade.errors import InputError
 from lutgrade.evaluation.cache import file_digest
-from lutgrade.files import check_writable
+from lutgrade.files import check_place
+from lutgrade.lut.formats import check_suffix
+from lutgrade.video.sequence import is_frames
+from lutgrade.video.stills import check_image_suffix
 
 
 def remove_unchanged(files: Mapping[Path, str]) -> None:
@@ -62,20 +65,27 @@ class Outputs:
 
         Raises:
             InputError: a file that cannot be written, that is one of the inputs, that is named twice, or that
-                exists, unless `overwrite`.
+                exists, unless `overwrite`; a cube or a sheet of no known format.
         """
         seen: set[Path] = set()
         sources = {path.resolve() for path in inputs}
         for path in self.files():
-            check_writable(path)
+            frames = path == self.graded and path.is_dir() and is_frames(path)  # the writer asks whose
+            if path.is_dir() and not frames:
+                raise InputError(f"cannot write {path}: it is a folder of more than frames; give another --output")
+            check_place(path)
             resolved = path.resolve()
-            if resolved in sources:
+            if any(resolved == source or (frames and resolved in source.parents) for source in sources):
                 raise InputError(f"{path} is an input and is never overwritten; give another --output")
             if resolved in seen:
                 raise InputError(f"{path} is named for two outputs; give each its own")
             if path.exists() and not overwrite:
                 raise InputError(f"{path} exists; give another --output, or --overwrite")
             seen.add(resolved)
+        if self.cube is not None:
+            check_suffix(self.cube)
+        if self.sheet is not None:
+            check_image_suffix(self.sheet)
         earlier = [] if overwrite else self._numbered_cubes()
         if earlier:
             raise InputError(f"{earlier[0]} exists; give another --output, or --overwrite")

@@ -91,6 +91,19 @@ def test_pixels_of_an_overlap_tell_more_than_patches(tables: Tensor) -> None:
     torch.testing.assert_close(with_pixels[2], without[2], rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("shared", [True, False])
+def test_images_of_any_precision_are_taken_as_they_are(tables: Tensor, dtype: torch.dtype, shared: bool) -> None:
+    """The pixels of an overlap, and what is followed where there is none, are as exact as the images."""
+    scene, other = (photograph.to(dtype) for photograph in photographs())
+    model = predictor(tables, pixels=256, follow=0.5).eval()
+    model.correspondence.weigh[-1].bias.data[-1] = -8.0  # no patch is trusted
+    pair = scene[..., :200], warm(scene if shared else other)[..., 100:]
+    table = model(*pair).table
+    assert table.dtype == torch.float32
+    torch.testing.assert_close(table, model(*(image.float() for image in pair)).table, rtol=0, atol=1e-6)
+
+
 def test_pixels_are_left_out_in_training(tables: Tensor) -> None:
     scene, _ = photographs()
     pair = scene[..., :200], warm(scene)[..., 100:]

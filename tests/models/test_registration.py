@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
+from lutgrade.data.pairs import load_photo
 from lutgrade.lut import looks
 from lutgrade.models.registration import overlap
 
@@ -62,6 +66,11 @@ def test_nothing_is_found_where_nothing_is_shared(astronaut: Tensor) -> None:
     assert overlap(astronaut, photograph("coffee"), COUNT) is None
     assert overlap(astronaut, torch.full((3, 64, 64), 0.5), COUNT) is None
     assert overlap(astronaut[:, :1, :1], astronaut, COUNT) is None
+
+
+def test_nothing_is_found_in_another_photograph(data_dir: Path) -> None:
+    photographs = [load_photo(path) for path in sorted((data_dir / "photos" / "val").glob("*.jpg"))[:16]]
+    assert not any(overlap(*pair, COUNT) for pair in itertools.pairwise(photographs))
 
 
 def test_the_pixels_are_the_same_each_time(astronaut: Tensor) -> None:

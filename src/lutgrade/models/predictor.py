@@ -29,7 +29,7 @@ STATISTICS = 12 + 2 * (3 + 9)  # a linear map, and mean and covariance of both i
 SETTLING = 8  # rounds of weighing the pixels of an overlap by how well they agree
 START = 250.0  # precision of a pixel at first
 INDEPENDENT = 500  # pixels that an overlap counts as, since neighbours tell nearly the same
-UNLIKE = (5.0, 15.0)  # mean precision of the content's patches, from another scene's reference to one of its own
+UNLIKE = (5.0, 15.0)  # mean precision of the content's patches: below the first nothing counts as found, above all
 NOISE = (0.012, 0.15)  # of pixels laid over each other: less is not believed; more, and the two do not fit
 
 
@@ -137,7 +137,7 @@ class LutPredictor(nn.Module):
         self.basis.fit(data.sample_luts(FITTED_LUTS, self.basis.size))
 
     def forward(self, content: Tensor, reference: Tensor) -> Lut:
-        """Images `[B, 3, H, W]`, sRGB-encoded in [0, 1], sizes may differ, to a LUT an image.
+        """Images `[B, 3, H, W]`, sRGB-encoded in [0, 1], sizes may differ, to a LUT an image, of float32.
 
         In training the tables are left unclamped, so that nodes outside [0, 1] keep a gradient.
         """
@@ -156,13 +156,13 @@ class LutPredictor(nn.Module):
         share = self.follow * ((alike - found) / (alike - unlike)).clamp(0, 1)
         if not share.any():
             return table
-        return table.lerp(
-            UnbalancedMKL(size=self.basis.size)(content, reference).table, share[:, None, None, None, None]
-        )
+        matched = UnbalancedMKL(size=self.basis.size)(content.float(), reference.float()).table
+        return table.lerp(matched, share[:, None, None, None, None])
 
     def evidence(self, content: Tensor, reference: Tensor) -> Evidence:
         """What the LUT is made from, of images as in `forward`."""
         check_images(content, reference)
+        content, reference = content.float(), reference.float()
         prior, features, observed = self._patches(content, reference)
         coefficients = observed.likeliest(prior)
         if self.pixels and not self.training:

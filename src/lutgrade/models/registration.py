@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE = 512  # pixels of the longer side that images are registered at
-FEWEST = 8  # keypoints that must agree; of 160 pairs of unlike pictures none had six
+FEWEST = 8  # keypoints that must agree; a few of unlike pictures do by chance
 RATIO = 0.85  # a keypoint's match must be this much nearer than the next best
 REPROJECTION = 1.5  # pixels that a keypoint may lie off the map
 SCALES = (0.25, 4.0)  # of the reference against the content
 STRETCH = 1.5  # one way more than the other, as of anamorphic files
 WINDOW = 17  # pixels a side that must be alike around a pixel
 CORRELATED = 0.8
-SHARE = 0.2  # of an overlap that is alike at least; moving people leave 0.2 to 0.4
+SHARE = 0.2  # of an overlap that is alike at least, though people move
 FLAT = 0.01  # deviation of luma that is noise
 MARGIN = 2  # pixels at the border of the overlap, where the filter of a resized file reaches over the edge
 
