@@ -10,6 +10,6 @@ from lutgrade.errors import InputError
 def check_device(name: str) -> None:
     """Raises an InputError where a device such as "cpu" or "cuda:1" is unknown or not here."""
     try:
-        torch.empty(0, device=name)
+        torch.zeros(1, device=name).cpu()  # "meta" gives a tensor, but nothing back
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"device '{name}' cannot be used: {str(error).splitlines()[0]}") from error

@@ -182,6 +182,8 @@ def test_bad_input_is_named() -> None:
         fit_lut(x[:0], x[:0])
     with pytest.raises(InputError, match="at least 2 nodes"):
         fit_lut(x, x, size=1)
+    with pytest.raises(InputError, match="smoothness"):
+        fit_lut(x, x, smoothness=0)
 
 
 # On real pairs

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +102,17 @@ def test_other_chains_agree_with_opencolorio(name: str, content: str, size: int,
     torch.testing.assert_close(lut(image), by_opencolorio(path, image), atol=tolerance, rtol=0)
 
 
+def test_of_several_corrections_the_first_is_read_and_that_is_said(tmp_path: Path) -> None:
+    one, two = CDL.format(1), CDL.format(0.5).replace('"a"', '"b"')
+    for content, message in ((one, None), (one + two, "holds 2 corrections; the first is read")):
+        path = tmp_path / "shots.ccc"
+        path.write_text(f'<ColorCorrectionCollection xmlns="urn:ASC:CDL:v1.2">{content}</ColorCorrectionCollection>')
+        with warnings.catch_warnings(record=True) as said:
+            lut = load(path)
+        assert [str(note.message).partition(": ")[2] for note in said] == ([message] if message else [])
+        torch.testing.assert_close(lut(IMAGE), by_opencolorio(path, IMAGE), atol=2e-5, rtol=0)
+
+
 def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
     for factor in (1.0, 0.5):
         path = save(Lut(identity_table(5) * factor), tmp_path / "a.spi3d")
@@ -109,6 +123,15 @@ def test_names_that_opencolorio_does_not_take_say_so(tmp_path: Path) -> None:
     assert load(save(random_lut(3), tmp_path / "a b é$.spi3d")).size == 3
     with pytest.raises(InputError, match="rename"):
         load(save(random_lut(3), tmp_path / "%HOME%.spi3d"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take no such names")
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="rename"):
+        load(save(random_lut(3), tmp_path / os.fsdecode(b"caf\xe9.spi3d")))
+    picture = save(Lut.identity(4), tmp_path / os.fsdecode(b"caf\xe9.png"))
+    assert convert(picture, tmp_path / "a.cube") == []
+    assert load(tmp_path / "a.cube").title == "caf?"
 
 
 def test_opencolorio_has_the_formats_that_are_declared() -> None:
@@ -178,10 +201,12 @@ def test_convert_says_what_it_changed(tmp_path: Path) -> None:
     assert convert(source, tmp_path / "a.3dl") == [
         "resampled from 9 to 65 nodes a side",
         "baked the shaper of 33 values into the cube",
-        "cut values off at 0 and 1, they went from 0.000 to 1.500",
+        "cut values off at 0 and 1, they went from 0.0000 to 1.5000",
     ]
     torch.testing.assert_close(load(tmp_path / "a.3dl")(IMAGE), (IMAGE**2 * 1.5).clamp(0, 1), atol=0.01, rtol=0)
     assert "resampled from 9 to 64 nodes a side" in convert(source, tmp_path / "a.png", size=33)
+    nearly = save(Lut(identity_table(5) * (1 + 1e-6)), tmp_path / "b.clf")
+    assert convert(nearly, tmp_path / "b.3dl") == []
 
 
 def test_convert_blends(tmp_path: Path) -> None:

@@ -71,6 +71,12 @@ def test_blend_by_zero_is_the_identity_exactly() -> None:
     assert torch.equal(random_lut(33).blend(0)(codes), codes)
 
 
+@pytest.mark.parametrize("strength", [float("nan"), float("inf")])
+def test_blend_refuses_what_is_no_strength(strength: float) -> None:
+    with pytest.raises(InputError, match="finite"):
+        random_lut(3).blend(strength)
+
+
 def test_blend_by_one_is_the_same_lut() -> None:
     lut = random_lut(5)
     assert lut.blend(1) is lut

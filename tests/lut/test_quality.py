@@ -79,6 +79,10 @@ def test_tables_behind_a_shaper_or_a_domain_are_measured_as_they_are_applied() -
     curve = torch.linspace(0, 1, 1024).sqrt().expand(3, -1)
     squares = Lut.from_function(torch.square, 33).table
     assert assess(Lut(squares, shaper=curve)).findings == []  # together the identity
+    curve = Lut.from_curves(torch.tensor([[0.0, 0.5, 1.0, 1.5]] * 3), torch.tensor([[0.0] * 3, [1.5] * 3]))
+    assert curve.table.max() == 1.5
+    assert assess(curve).highest == pytest.approx(1, abs=1e-6)  # up to 1 it is the identity
+    assert assess(curve).outside == 0
     doubled = Lut(Lut.identity(33).table * 2, torch.tensor([[0.0] * 3, [2.0] * 3]))
     assert assess(doubled).clipped == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -106,6 +107,36 @@ def test_the_number_of_threads_changes_no_code() -> None:
         torch.set_num_threads(before)
     for one, three in zip(*found, strict=True):
         np.testing.assert_array_equal(one, three)
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p10le"])
+def test_pictures_stored_from_the_bottom_up_are_graded_alike(pixel_format: str) -> None:
+    frame = coded(pixel_format, (64, 48))
+    upwards = replace(frame, picture=turned_over(frame.picture))
+    assert upwards.picture.planes[0].line_size < 0
+    flipped = planes(upwards)
+    for got, want in zip(flipped, planes(frame), strict=True):
+        np.testing.assert_array_equal(got, want[::-1])
+    again = frame_of(pixel_format, [np.ascontiguousarray(part) for part in flipped])
+    grade = DirectGrade(pixel_format, HD)
+    for got, want in zip(
+        planes(grade(upwards, look().table, "tetrahedral")),
+        planes(grade(replace(frame, picture=again), look().table, "tetrahedral")),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(got, want)
+
+
+def turned_over(picture: av.VideoFrame) -> av.VideoFrame:
+    """Upside down, by a line size below zero: no sample is moved."""
+    graph = av.filter.Graph()
+    size, name = {"width": picture.width, "height": picture.height}, picture.format.name
+    source = graph.add_buffer(**size, format=name, time_base=Fraction(1, 24))
+    graph.link_nodes(source, graph.add("vflip"), graph.add("buffersink")).configure()
+    graph.push(picture)
+    turned = graph.pull()
+    assert isinstance(turned, av.VideoFrame)
+    return turned
 
 
 def test_depths_may_differ() -> None:

@@ -6,14 +6,17 @@ import warnings
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
 import torch
+from av.stream import Disposition
 
 from lutgrade.errors import InputError
 from lutgrade.video import Frame, open_video
+from lutgrade.video.probe import main_stream
 from lutgrade.video.reader import is_media, is_sequence
 from lutgrade.video.stills import write_still
 from video.video_clips import decoded, make_clip, moving_gradient
@@ -174,6 +177,7 @@ class TestImages:
         for index in (1, 2, 10, 9):
             write_still(torch.full((3, 4, 4), index / 255), tmp_path / f"f{index}.png")
         (tmp_path / "notes.txt").write_text("not a picture")
+        (tmp_path / "._f1.png").write_bytes(b"what macOS leaves on other disks")
         with open_video(tmp_path) as reader:
             frames = list(reader)
             assert (reader.info.kind, reader.info.frames) == ("sequence", 4)
@@ -288,6 +292,44 @@ def test_other_truncated_files_are_refused_at_their_end(tmp_path: Path, suffix: 
     reader = open_video(path)
     with pytest.raises(InputError, match=r"cut short.* after \d+ frames"):
         list(reader)
+
+
+def test_a_file_that_starts_late_is_whole(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mkv", pts=range(80, 90))  # its header counts from 0 to the end
+    frames = list(open_video(path))
+    assert [frame.time for frame in frames] == pytest.approx([index / 25 for index in range(80, 90)], abs=1e-3)
+
+
+def test_linear_light_is_refused(tmp_path: Path) -> None:
+    encoder = av.CodecContext.create("exr", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 16, 16, "gbrpf32le", Fraction(1)
+    frame = av.VideoFrame(16, 16, "rgb24").reformat(format="gbrpf32le")
+    (tmp_path / "a.exr").write_bytes(b"".join(map(bytes, encoder.encode(frame) + encoder.encode(None))))
+    with pytest.raises(InputError, match="linear light"):
+        open_video(tmp_path / "a.exr")
+
+
+def test_a_dpx_that_says_it_is_linear_is_read(tmp_path: Path) -> None:
+    """FFmpeg writes so of every picture, as other programs do."""
+    encoder = av.CodecContext.create("dpx", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 16, 16, "rgb24", Fraction(1)
+    frame = av.VideoFrame.from_ndarray(np.full((16, 16, 3), 51, np.uint8), format="rgb24")
+    (tmp_path / "a.dpx").write_bytes(b"".join(map(bytes, encoder.encode(frame) + encoder.encode(None))))
+    assert float(read(tmp_path / "a.dpx")[0].image.mean()) == pytest.approx(0.2, abs=1e-3)
+
+
+def test_a_picture_in_tiles_is_refused(tmp_path: Path) -> None:
+    tile = SimpleNamespace(disposition=Disposition.dependent, codec_context=object())
+    container = SimpleNamespace(streams=SimpleNamespace(video=[tile, tile], audio=[]))
+    with pytest.raises(InputError, match="HEIC"):
+        main_stream(container, tmp_path / "a.heic")  # type: ignore[arg-type]
+
+
+def test_an_alpha_that_is_not_decoded_is_said(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.webm", codec="libvpx-vp9", pixel_format="yuva420p", count=2)
+    with pytest.warns(UserWarning, match="alpha channel is left out"):
+        reader = open_video(path)
+    assert not reader.info.has_alpha
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.webm"])

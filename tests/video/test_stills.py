@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import warnings
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
+from lutgrade.color.spaces import linear_to_srgb
 from lutgrade.errors import InputError, LutgradeError
 from lutgrade.video.stills import (
     IMAGE_SUFFIXES,
@@ -90,6 +92,33 @@ def test_16_bits_survive(tmp_path: Path, suffix: str) -> None:
     assert torch.equal((stored * 65535).round(), (alpha * 65535).round())
     write_still(read_still(path), tmp_path / "b.png", like=info)
     assert still_info(tmp_path / "b.png").bits == 16
+
+
+def test_a_tiff_of_16_bits_says_what_its_alpha_is(tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    write_still(torch.rand(3, 4, 5), tmp_path / "a.tif", bits=16, alpha=torch.rand(1, 4, 5))
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.pages[0].extrasamples == (tifffile.EXTRASAMPLE.UNASSALPHA,)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_grey_tiff_may_count_from_white(tmp_path: Path, dtype: type[np.generic]) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    peak = np.iinfo(dtype).max
+    tifffile.imwrite(tmp_path / "a.tif", np.array([[0, peak // 5, peak]], dtype), photometric="miniswhite")
+    assert read_still(tmp_path / "a.tif")[0, 0].tolist() == pytest.approx([1, 0.8, 0])
+
+
+def test_a_tiff_of_floats_is_refused_with_its_reason(tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 5, 3), np.float32), photometric="rgb")
+    with pytest.raises(InputError, match="TIFF of more than 16 bits"):
+        read_still(tmp_path / "a.tif")
+
+
+def test_webp_keeps_the_colours_that_cannot_be_seen(tmp_path: Path) -> None:
+    write_still(torch.full((3, 8, 8), 0.8), tmp_path / "a.webp", alpha=torch.zeros(1, 8, 8))
+    assert float(read_still(tmp_path / "a.webp").min()) == pytest.approx(0.8, abs=0.02)
 
 
 def test_16_bits_asked_of_jpeg_give_8(tmp_path: Path) -> None:
@@ -227,6 +256,18 @@ def test_srgb_profile_changes_nothing(tmp_path: Path) -> None:
     assert np.array_equal(levels_of(read_still(tmp_path / "a.png")), rgb)
 
 
+def test_a_linear_profile_named_srgb_is_not_srgb(tmp_path: Path) -> None:
+    """The name holds "sRGB", as that of GIMP's linear profile; the curves are of gamma 1."""
+    profile = bytearray(srgb_icc())
+    at = profile.index(b"rTRC", 128)
+    offset = int.from_bytes(profile[at + 4 : at + 8], "big")  # the curve that all channels share
+    assert profile[offset : offset + 4] == b"para"
+    profile[offset : offset + 16] = b"para" + bytes(4) + (0).to_bytes(2, "big") + bytes(2) + (65536).to_bytes(4, "big")
+    Image.new("RGB", (4, 4), (55, 128, 200)).save(tmp_path / "a.png", icc_profile=bytes(profile))
+    expected = linear_to_srgb(torch.tensor([55, 128, 200]).view(3, 1, 1) / 255).expand(3, 4, 4)
+    torch.testing.assert_close(read_still(tmp_path / "a.png"), expected, atol=0.006, rtol=0)
+
+
 @pytest.mark.parametrize("icc", [b"not a profile at all", wide_icc()[:200]])
 def test_broken_profile_is_ignored_with_a_warning(tmp_path: Path, icc: bytes) -> None:
     rgb = (LEVELS[..., :3] >> 8).astype(np.uint8)
@@ -240,6 +281,20 @@ def test_profile_of_another_kind_of_image_is_ignored(tmp_path: Path) -> None:
     Image.fromarray(grey).save(tmp_path / "a.png", icc_profile=wide_icc())
     with pytest.warns(UserWarning, match="not one for L"):
         assert np.array_equal(levels_of(read_still(tmp_path / "a.png"))[..., 0], grey)
+
+
+@pytest.mark.parametrize(("tag", "kind"), [(274, "orientation"), (271, "maker")])
+def test_malformed_exif_costs_no_picture(tmp_path: Path, tag: int, kind: str) -> None:
+    """A float where Exif has a whole number or a word."""
+    block = b"Exif\0\0II*\0" + struct.pack("<IHHHIfI", 8, 1, tag, 11, 1, 6.0, 0)
+    Image.new("RGB", (20, 10), (90, 60, 30)).save(tmp_path / "a.jpg", exif=block)
+    image = read_still(tmp_path / "a.jpg")
+    assert image.shape == ((3, 20, 10) if kind == "orientation" else (3, 10, 20))
+    with pytest.warns(UserWarning, match="Exif data are malformed"):
+        info = still_info(tmp_path / "a.jpg")
+    assert (info.height, info.width) == image.shape[1:]
+    write_still(image, tmp_path / "b.jpg", like=info)
+    assert still_info(tmp_path / "b.jpg").exif is None
 
 
 def test_exif_is_kept_and_orientation_reset(tmp_path: Path) -> None:

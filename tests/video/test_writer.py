@@ -468,6 +468,7 @@ class TestFailure:
             (".", "is a folder"),
             ("a.mp4", "is the input itself"),
             ("b.xyz", "no kind of video"),
+            ("b.dpx", "no kind of video"),  # an image to FFmpeg, of whatever codec
         ],
     )
     def test_a_path_that_cannot_be_written(self, source: Path, tmp_path: Path, target: str, message: str) -> None:
@@ -494,6 +495,15 @@ class TestImages:
         source = make_clip(tmp_path / "a.mp4", count=2)
         with pytest.raises(InputError, match="an image holds one frame"):
             rewrite(source, tmp_path / "b.png")
+        assert not (tmp_path / "b.png").exists()
+
+    def test_a_still_needs_a_frame(self, tmp_path: Path) -> None:
+        source = make_clip(tmp_path / "a.mp4", count=1)
+        with (
+            pytest.raises(LutgradeError, match="there was no frame"),
+            open_writer(tmp_path / "b.png", open_video(source)),
+        ):
+            pass
 
     def test_a_folder_gives_a_folder_of_the_same_names(self, tmp_path: Path) -> None:
         (tmp_path / "in").mkdir()
@@ -502,7 +512,37 @@ class TestImages:
         rewrite(tmp_path / "in", tmp_path / "out", lambda x: 2 * x)
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["10.png", "9.png"]
         assert round(float(read_still(tmp_path / "out" / "9.png").mean()) * 255) == 18
-        with pytest.raises(InputError, match="there already"):
+
+    def test_a_folder_of_an_earlier_run_is_replaced(self, tmp_path: Path) -> None:
+        (tmp_path / "in").mkdir()
+        for index in range(3):
+            write_still(torch.full((3, 4, 4), 0.2), tmp_path / "in" / f"{index}.png")
+        for factor in (2, 3):
+            rewrite(tmp_path / "in", tmp_path / "out", lambda x, factor=factor: factor * x)
+        assert float(read_still(tmp_path / "out" / "2.png").mean()) == pytest.approx(0.6)
+        assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
+        source = make_clip(tmp_path / "a.mkv", codec="ffv1", pixel_format="yuv444p", count=2)
+        for _ in range(2):
+            rewrite(source, tmp_path / "numbered")
+        assert len(list((tmp_path / "numbered").iterdir())) == 2
+
+    @pytest.mark.parametrize("other", ["notes.txt", "3.png", "more/0.png", "000000.png"])
+    def test_a_folder_that_holds_more_is_not_replaced(self, tmp_path: Path, other: str) -> None:
+        for name in ("in/0.png", "in/1.png", "out/0.png", f"out/{other}"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            write_still(torch.zeros(3, 4, 4), tmp_path / name) if name.endswith("png") else (tmp_path / name).touch()
+        with pytest.raises(InputError, match=f"cannot replace .*out: it holds {other.split('/')[0]}"):
+            rewrite(tmp_path / "in", tmp_path / "out", lambda x: x + 1)
+        assert (tmp_path / "out" / other).exists()
+        assert float(read_still(tmp_path / "out" / "0.png").max()) == 0
+
+    def test_neither_a_link_nor_the_input_is_replaced(self, tmp_path: Path) -> None:
+        (tmp_path / "in").mkdir()
+        write_still(torch.zeros(3, 4, 4), tmp_path / "in" / "0.png")
+        with pytest.raises(InputError, match="the input itself"):
+            rewrite(tmp_path / "in", tmp_path / "in")
+        (tmp_path / "out").symlink_to(tmp_path / "in")
+        with pytest.raises(InputError, match="no folder"):
             rewrite(tmp_path / "in", tmp_path / "out")
 
     def test_an_interrupted_folder_leaves_nothing(self, tmp_path: Path) -> None:

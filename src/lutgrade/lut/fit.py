@@ -48,17 +48,20 @@ def fit_lut(
         source: colours `[N, 3]` or images `[..., 3, H, W]`, sRGB-encoded in [0, 1] or integers of full range.
         target: what each of them becomes, of the same shape.
         size: nodes a side.
-        smoothness: the weight of the thin-plate energy; larger averages more noise away.
+        smoothness: the weight of the thin-plate energy, over 0; larger averages more noise away.
         weights: `[N]` or `[..., H, W]`, at least 0; all alike by default.
         robust: down-weights pairs that disagree with the rest (retouched spots, things that moved).
 
     Raises:
-        InputError: shapes that differ, no pixels, a value that is not finite, weights that sum to nothing.
+        InputError: shapes that differ, no pixels, a value that is not finite, weights that sum to nothing, a size
+            under 2, or a smoothness that is not over 0.
     """
     if source.shape != target.shape:
         raise InputError(f"source and target must have one shape, not {list(source.shape)} and {list(target.shape)}")
     if size < 2:
         raise InputError(f"a LUT has at least 2 nodes a side, not {size}")
+    if not smoothness > 0:
+        raise InputError(f"the smoothness of a fit is over 0, not {smoothness}")
     x, y = _colours(source, "source"), _colours(target, "target")
     w = np.ones(len(x)) if weights is None else weights.detach().double().cpu().numpy().reshape(-1)
     if len(w) != len(x) or not (np.isfinite(w).all() and (w >= 0).all() and w.sum() > 0):

@@ -26,6 +26,7 @@ _WRITERS: dict[str, Callable[[Lut, str | Path], Path]] = {
 }
 _SHAPING = (".cube", *ocio.CHAINS)  # formats that hold a shaper
 _CLIPPING = (".3dl", *_PICTURES)  # formats of integers
+_ROUNDING = 1e-4  # half a code of 12 bits
 READABLE = tuple(sorted(_READERS))
 WRITABLE = tuple(sorted(_WRITERS))
 
@@ -61,10 +62,15 @@ def save(lut: Lut, path: str | Path) -> Path:
     Raises:
         InputError: an unknown extension, a LUT that the format cannot hold, or a path that cannot be written.
     """
+    return _WRITERS[check_suffix(path)](lut, path)
+
+
+def check_suffix(path: str | Path) -> str:
+    """The extension in lower case; an InputError unless LUT files of it are written."""
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITERS:
         raise InputError(f"{path}: the LUT files that can be written are {' '.join(WRITABLE)}")
-    return _WRITERS[suffix](lut, path)
+    return suffix
 
 
 def convert(source: str | Path, target: str | Path, *, size: int | None = None, strength: float = 1.0) -> list[str]:
@@ -79,7 +85,7 @@ def convert(source: str | Path, target: str | Path, *, size: int | None = None, 
     Raises:
         InputError: as `load` and `save`.
     """
-    suffix = Path(target).suffix.lower()
+    suffix = check_suffix(target)
     loaded = load(source, largest=MAX_CUBE_SIZE)
     lut = loaded.blend(strength)
     if lut.shaper is not None and suffix not in _SHAPING:
@@ -95,6 +101,6 @@ def convert(source: str | Path, target: str | Path, *, size: int | None = None, 
     if loaded.shaper is not None and lut.shaper is None:
         changes.append(f"baked the shaper of {loaded.shaper.shape[1]} values into the cube")
     low, high = lut.table.min().item(), lut.table.max().item()
-    if suffix in _CLIPPING and (low < 0 or high > 1):
-        changes.append(f"cut values off at 0 and 1, they went from {low:.3f} to {high:.3f}")
+    if suffix in _CLIPPING and (low < -_ROUNDING or high > 1 + _ROUNDING):
+        changes.append(f"cut values off at 0 and 1, they went from {low:.4f} to {high:.4f}")
     return changes

@@ -33,7 +33,7 @@ def read_hald(path: str | Path) -> Lut:
         raise InputError(f"{path}: {width} x {height} pixels are no HaldCLUT; one is square with a side of {sides}")
     size = level**2
     cube = picture.reshape(size, size, size, 3).astype(np.float32) / np.iinfo(picture.dtype).max
-    return Lut(torch.from_numpy(np.ascontiguousarray(np.moveaxis(cube, -1, 0))), title=Path(path).stem)
+    return Lut(torch.from_numpy(np.ascontiguousarray(np.moveaxis(cube, -1, 0))), title=_title(path))
 
 
 def write_hald(lut: Lut, path: str | Path, *, level: int | None = None, bits: int = 16) -> Path:
@@ -69,6 +69,11 @@ def hald_size(size: int) -> int:
     """Nodes a side of the HaldCLUT for a cube of `size`: as many where a level has them, else 64."""
     level = math.isqrt(size)
     return size if level**2 == size and level in _LEVELS else DEFAULT_LEVEL**2
+
+
+def _title(path: str | Path) -> str:
+    """The name of the file, as text that every format can hold."""
+    return Path(path).stem.encode(errors="replace").decode()
 
 
 def _decode(path: str | Path) -> np.ndarray:

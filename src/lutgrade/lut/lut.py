@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,7 +204,12 @@ class Lut:
         """Mixes the grade with the identity: 0 is exactly the identity, 1 this LUT, above 1 extrapolates.
 
         A shaper is baked in, unless the strength is 1.
+
+        Raises:
+            InputError: the strength is not finite.
         """
+        if not math.isfinite(strength):
+            raise InputError(f"a strength is a finite number, not {strength}")
         if strength == 1:
             return self
         plain = self if self.shaper is None else self.resize(max(self.size, BAKED_SIZE))

@@ -7,6 +7,7 @@ sampled on a cube of at least `BAKED_SIZE` nodes a side.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ READABLE = (
 CHAINS = {".clf": "Academy/ASC Common LUT Format", ".ctf": "Color Transform Format"}  # hold domain and shaper
 CUBES = {".3dl": "flame", ".csp": "cinespace", ".itx": "iridas_itx", ".spi3d": "spi3d"}
 
+_COLLECTIONS = (".ccc", ".cdl")  # of ASC CDLs
 BAKED_CURVE = 4096  # samples of curves that are not one stored curve
 
 _Function = Callable[[np.ndarray], np.ndarray]  # colours [N, 3] to the same, float32
@@ -74,6 +76,8 @@ def _chain(path: str | Path) -> tuple[list[Any], str]:
     import PyOpenColorIO as ocio
 
     read_bytes(path)  # for our own errors on files that are missing or empty
+    if not _is_text(str(path)):
+        raise InputError(f"{path}: OpenColorIO takes no path that is not text; rename it")
     ocio.ClearAllCaches()  # it would return a file of the same name as it was
     source = ocio.FileTransform(src=str(Path(path).absolute()))
     try:
@@ -84,7 +88,19 @@ def _chain(path: str | Path) -> tuple[list[Any], str]:
         reasons = dict.fromkeys(str(error).strip().splitlines()[-1].strip().split("    "))
         reason = "it is not text" if isinstance(error, UnicodeDecodeError) else "; ".join(reasons)
         raise InputError(f"{path}: not a readable {Path(path).suffix} file: {reason}") from error
+    if Path(path).suffix.lower() in _COLLECTIONS:
+        count = len(ocio.CDLTransform.CreateGroupFromFile(str(path)))
+        if count > 1:
+            warnings.warn(f"{path}: holds {count} corrections; the first is read", stacklevel=4)
     return list(group), group.getFormatMetadata().getName()
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _raw_config() -> Any:

@@ -33,6 +33,8 @@ SKIN = (
     *((226, 192, 170), (205, 166, 139), (184, 141, 112), (158, 115, 87), (129, 90, 69), (97, 69, 57)),
 )
 LUMA = (0.2126, 0.7152, 0.0722)
+ROUNDING = 1e-6  # what six decimals of a file, or float32, can put a value outside [0, 1] by
+PLAIN_SIZE = 33  # nodes a side that a LUT with a shaper or a domain is measured on
 WINDOW = 16  # 8-bit codes to each side that a step is compared with
 LEAST_CHROMA = 5.0  # below this a colour is a grey and its hue is noise
 # CIELAB hue angles where names begin; sRGB's own primaries are at 40 (red), 136 (green) and 306 (blue) degrees.
@@ -47,7 +49,7 @@ HUES = tuple(name for _, name in _HUE_STARTS)
 class Quality:
     """Measures of a LUT on sRGB-encoded colours in [0, 1]; codes are 8-bit, 0 to 255."""
 
-    lowest: float  # the smallest value in the table
+    lowest: float  # the smallest value at a node
     highest: float  # the largest
     outside: float  # share of nodes with a value outside [0, 1]
     clipped: float  # share of inner colours (codes 10 to 245) with a channel driven to code 0 or 255
@@ -142,17 +144,18 @@ def assess(lut: Lut) -> Quality:
     if lut.size > MAX_SIZE:
         raise InputError(f"this LUT has {lut.size} nodes a side, more than {MAX_SIZE}; resize it first")
     lut = lut.to("cpu", torch.float32)
-    outside = ((lut.table < 0) | (lut.table > 1)).any(0)
+    plain = lut if lut.unit_domain and lut.shaper is None else Lut.from_function(lut, PLAIN_SIZE)
+    outside = ((plain.table < -ROUNDING) | (plain.table > 1 + ROUNDING)).any(0)
     greys = lut(_ramp(torch.ones(3)))
     luma = (greys[:, 0] * torch.tensor(LUMA)[:, None]).sum(0)
     red, green, blue = (_fall(channel) for channel in greys[:, 0])
-    slope_change, worst_slope_change = _slope_changes(lut)
+    slope_change, worst_slope_change = _slope_changes(plain)
     largest_step, largest_jump = _steps(lut)
     skin_hue_shift, skin_difference, worst_skin_difference = _skin(lut)
     grey_cast, grey_cast_hue = _cast(greys)
     return Quality(
-        lowest=lut.table.min().item(),
-        highest=lut.table.max().item(),
+        lowest=plain.table.min().item(),
+        highest=plain.table.max().item(),
         outside=outside.float().mean().item(),
         clipped=_clipped(lut),
         grey_range=(luma[-1] - luma[0]).item() * 255,
@@ -197,8 +200,6 @@ def _clipped(lut: Lut) -> float:
 
 def _slope_changes(lut: Lut) -> tuple[float, float]:
     """RMS and largest second difference between nodes, over the cell's width: the change of slope."""
-    if not lut.unit_domain or lut.shaper is not None:
-        lut = Lut.from_function(lut, 33)
     changes = [lut.table.diff(n=2, dim=axis).abs().flatten() * (lut.size - 1) for axis in (1, 2, 3)]
     joined = torch.cat(changes)
     return (joined.square().mean().sqrt().item(), joined.max().item()) if len(joined) else (0.0, 0.0)

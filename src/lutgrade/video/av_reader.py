@@ -121,7 +121,7 @@ class AvReader:
     def _check_end(self, container: av.container.InputContainer, end: float, count: int) -> None:
         if not any(name in container.format.name for name in _SAY_THEIR_LENGTH) or not container.duration:
             return
-        expected = (container.duration + max(0, container.start_time or 0)) / av.time_base
+        expected = container.duration / av.time_base  # counted from 0, wherever the first frame lies
         if end < expected - max(_MISSING_SECONDS, float(2 / self.info.frame_rate)):
             raise InputError(
                 f"{self.info.path}: cut short, it ends at {end:.2f} s of {expected:.2f} s, after {count} frames; "

@@ -1,16 +1,21 @@
-"""16-bit and floating-point PNG and TIFF, which Pillow reduces to 8 bits, through OpenCV."""
+"""16-bit PNG and TIFF, and TIFF of one floating-point channel, which Pillow reduces to 8 bits, through OpenCV."""
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
+from PIL import Image, ImageFile, TiffImagePlugin
 
 from lutgrade.errors import InputError
+from lutgrade.video import exif
 
-_BITS_PER_SAMPLE, _PLANAR = 258, 284  # TIFF tags
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR = 258, 262, 284  # TIFF tags
+_WHITE_IS_ZERO, _INTERLEAVED = 0, 1
+_TIFF = (".tif", ".tiff")
 
 
 def bits(image: Image.Image) -> int:
@@ -33,7 +38,7 @@ def decode(image: Image.Image, path: Path) -> np.ndarray:
     import cv2
 
     is_tiff = image.format == "TIFF"
-    if is_tiff and (_tiff_tag(image, _PLANAR, 1) != 1 or image.mode == "CMYK"):
+    if is_tiff and (_tiff_tag(image, _PLANAR, _INTERLEAVED) != _INTERLEAVED or image.mode == "CMYK"):
         raise InputError(f"{path}: a planar or CMYK 16-bit TIFF cannot be read; save it as interleaved RGB")
     data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -49,9 +54,11 @@ def decode(image: Image.Image, path: Path) -> np.ndarray:
     pixels = pages[0] if pages[0].ndim == 3 else pages[0][..., None]
     scale = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "iu" else 1
     pixels = np.nan_to_num(pixels.astype(np.float32) / scale).clip(0, 1)
+    if is_tiff and _tiff_tag(image, _PHOTOMETRIC, None) == _WHITE_IS_ZERO:  # which OpenCV heeds at 8 bits alone
+        pixels = 1 - pixels
     if pixels.shape[2] >= 3:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-    return pixels if is_tiff else _upright(pixels, image.getexif().get(ExifTags.Base.Orientation, 1))
+    return exif.upright(pixels, image)
 
 
 def encode(pixels: np.ndarray, suffix: str) -> bytes:
@@ -59,19 +66,20 @@ def encode(pixels: np.ndarray, suffix: str) -> bytes:
     import cv2
 
     levels = np.rint(pixels * 65535).astype(np.uint16)
+    if suffix.lower() in _TIFF and levels.shape[2] == 4:
+        return _tiff_with_alpha(levels)
     _, buffer = cv2.imencode(suffix.lower(), levels[..., [2, 1, 0, 3][: levels.shape[2]]])
     return buffer.tobytes()
 
 
-def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Applies Exif orientation 1 to 8 to `[H, W, C]`."""
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels
+def _tiff_with_alpha(levels: np.ndarray) -> bytes:
+    """`[H, W, 4]` uint16 through FFmpeg: OpenCV's TIFF does not say that the fourth channel is alpha."""
+    encoder = av.CodecContext.create("tiff", "w")
+    encoder.height, encoder.width, _ = levels.shape
+    encoder.pix_fmt, encoder.time_base = "rgba64le", Fraction(1)
+    encoder.options = {"compression_algo": "lzw"}
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(levels), format="rgba64le")
+    return b"".join(map(bytes, encoder.encode(frame) + encoder.encode(None)))
 
 
 def _tiff_tag(image: Image.Image, tag: int, default: Any) -> Any:

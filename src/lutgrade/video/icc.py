@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 _SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK", "LAB": "Lab "}
+_SRGB_ROUNDING = 2  # codes of 255 by which profiles of sRGB differ
 
 
 @cache
@@ -34,19 +35,10 @@ def to_srgb(image: Image.Image, icc: bytes | None, path: Path) -> Image.Image:
     if profile is None or _is_srgb(profile):
         return image.convert("RGB")
     try:
-        converted = ImageCms.profileToProfile(
-            image,
-            profile,
-            ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile())),
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGB",
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
+        return _converted(image, profile)
     except ImageCms.PyCMSError as error:
         warnings.warn(f"{path}: its colour profile cannot be applied ({error}); ignored", stacklevel=2)
         return image.convert("RGB")
-    assert converted is not None  # None only when it works in place
-    return converted
 
 
 def deep_to_srgb(rgb: np.ndarray, icc: bytes | None, path: Path) -> np.ndarray:
@@ -61,11 +53,11 @@ def deep_to_srgb(rgb: np.ndarray, icc: bytes | None, path: Path) -> np.ndarray:
     import PyOpenColorIO as ocio
 
     config = ocio.Config.CreateRaw()
-    with tempfile.NamedTemporaryFile(suffix=".icc") as file:
-        file.write(icc or b"")
-        file.flush()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "profile.icc"
+        file.write_bytes(icc or b"")
         # A profile is read as a display's: forward leads from XYZ at D65 to its pixels.
-        to_xyz = ocio.FileTransform(src=file.name, direction=ocio.TRANSFORM_DIR_INVERSE)
+        to_xyz = ocio.FileTransform(src=str(file), direction=ocio.TRANSFORM_DIR_INVERSE)
         to_display = ocio.BuiltinTransform("DISPLAY - CIE-XYZ-D65_to_sRGB")
         try:
             group = ocio.GroupTransform([to_xyz, to_display])
@@ -86,6 +78,29 @@ def _parse(icc: bytes, path: Path) -> ImageCms.ImageCmsProfile | None:
         return None
 
 
+def _converted(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    converted = ImageCms.profileToProfile(
+        image,
+        profile,
+        ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile())),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    assert converted is not None  # None only when it works in place
+    return converted
+
+
 def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    """sRGB pixels stay as they are: the way through LittleCMS would round them."""
-    return "srgb" in ImageCms.getProfileDescription(profile).lower()
+    """Whether it is sRGB, whose pixels stay as they are: the way through LittleCMS would round them.
+
+    By what it does: names tell neither "sRGB, linear" nor sRGB under the name of a camera.
+    """
+    if profile.profile.xcolor_space != _SPACES["RGB"]:
+        return False
+    levels = np.stack(np.meshgrid(*[np.arange(0, 256, 51, dtype=np.uint8)] * 3), -1).reshape(1, -1, 3)
+    try:
+        converted = _converted(Image.fromarray(levels), profile)
+    except ImageCms.PyCMSError:
+        return False
+    return int(np.abs(np.asarray(converted, np.int16) - levels).max()) <= _SRGB_ROUNDING

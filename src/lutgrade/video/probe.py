@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,7 @@ from lutgrade.video.layout import layout_of
 # Code points of ITU-T H.273 (AVColorSpace, AVColorRange).
 MATRIX_NAMES = {0: "rgb", 1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}
 RANGE_LIMITED, RANGE_FULL = 1, 2
+LINEAR = 8  # a transfer characteristic
 SD_LONG_SIDE, SD_SHORT_SIDE = 1280, 576  # a picture under the first and of the second at most is SD
 
 
@@ -70,8 +72,14 @@ def open_container(path: Path) -> av.container.InputContainer:
 
 
 def main_stream(container: av.container.InputContainer, path: Path) -> VideoStream:
-    """The first video stream that is not a cover picture."""
+    """The first video stream that is not a cover picture.
+
+    Raises:
+        InputError: there is none, none that can be decoded, or a picture in tiles (HEIC), each a stream of its own.
+    """
     for stream in container.streams.video:
+        if stream.disposition & Disposition.dependent:
+            raise InputError(f"{path}: a picture stored in tiles, as phones store HEIC; convert it to JPEG or PNG")
         if not stream.disposition & Disposition.attached_pic:
             if stream.codec_context is None:
                 raise InputError(f"{path}: no decoder for its video codec; convert it to H.264 or ProRes first")
@@ -106,6 +114,8 @@ def probe(path: Path, matrix: str | None, value_range: str | None) -> tuple[Vide
             raise InputError(f"{path}: the first frame cannot be decoded ({error.strerror})") from None
         if frame is None:
             raise InputError(f"{path}: holds no frame that can be decoded")
+        if int(frame.color_trc) == LINEAR and re.search(r"f(16|32)", frame.format.name):  # DPX says so of any picture
+            raise InputError(f"{path}: holds linear light; convert it to sRGB or BT.709 first")
         return _describe(container, stream, frame, path, matrix, value_range)
 
 
@@ -163,9 +173,17 @@ def _describe(
         has_audio=bool(container.streams.audio),
         profile=stream.profile,
     )
-    if frame.interlaced_frame:
-        warnings.warn(f"{path}: interlaced; its fields are graded together, as one picture", stacklevel=5)
+    for loss in _losses(frame, stream, layout.has_alpha):
+        warnings.warn(f"{path}: {loss}", stacklevel=5)
     return info, orientation
+
+
+def _losses(frame: av.VideoFrame, stream: VideoStream, has_alpha: bool) -> Iterator[str]:
+    """What of a video is not kept, whatever it is written as."""
+    if frame.interlaced_frame:
+        yield "interlaced; its fields are graded together, as one picture, and what is written is not marked as such"
+    if stream.metadata.get("alpha_mode") == "1" and not has_alpha:  # a second VP8 or VP9 picture beside each packet
+        yield "its alpha channel is left out; as ProRes 4444 it would be kept"
 
 
 def _duration(container: av.container.InputContainer, stream: VideoStream) -> float | None:
@@ -181,7 +199,7 @@ def _matrix(code: int, frame: av.VideoFrame, path: Path, kind: str) -> str:
         return MATRIX_NAMES[code]
     if code not in (0, UNSPECIFIED, 3):
         raise InputError(
-            f"{path}: its colour matrix (H.273 code {code}) is not supported; say which to use with matrix="
+            f"{path}: its colour matrix (H.273 code {code}) is not supported; say which to use (--matrix, or matrix=)"
         )
     guess = assumed_matrix(frame.width, frame.height)
     if kind == "yuv":

@@ -16,7 +16,9 @@ from av.stream import Discard, Stream
 from lutgrade.video.probe import main_stream, open_container
 
 # Tags that describe the file that was read, not what it shows.
-_OF_THE_FILE = frozenset({"encoder", "major_brand", "minor_version", "compatible_brands", "duration", "vendor_id"})
+_OF_THE_FILE = frozenset(
+    {"encoder", "major_brand", "minor_version", "compatible_brands", "duration", "vendor_id", "alpha_mode"}
+)
 _STATISTICS = ("BPS", "NUMBER_OF_", "_STATISTICS")
 # The tags that FFmpeg's MP4 and MOV writers know; with any other they must use their general way of storing tags.
 _MOV_TAGS = {

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from lutgrade.errors import InputError
 from lutgrade.files import replacing
-from lutgrade.video import deep, icc
+from lutgrade.video import deep, exif, icc
 
 _FORMATS = {
     ".jpg": "JPEG",
@@ -30,19 +30,7 @@ _FORMATS = {
 IMAGE_SUFFIXES = frozenset(_FORMATS)
 _DEEP_FORMATS = ("PNG", "TIFF")
 _ALPHA_FORMATS = ("PNG", "TIFF", "WEBP")
-_LOSSY = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
-
-_ORIENTATION = ExifTags.Base.Orientation
-_COLOR_SPACE_SRGB = 1
-# What a picture keeps of its Exif block; the rest describes the file that it came from (size, thumbnail).
-_KEPT_EXIF = (
-    ExifTags.Base.ImageDescription,
-    ExifTags.Base.Make,
-    ExifTags.Base.Model,
-    ExifTags.Base.DateTime,
-    ExifTags.Base.Artist,
-    ExifTags.Base.Copyright,
-)
+_LOSSY = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95, "exact": True}}  # colours below alpha 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +51,12 @@ def is_image(path: str | Path) -> bool:
     return Path(path).suffix.lower() in IMAGE_SUFFIXES
 
 
+def check_image_suffix(path: Path) -> None:
+    """Raises an InputError unless the name is that of a still image that can be written."""
+    if not is_image(path):
+        raise InputError(f"{path}: cannot write this kind of image; use one of {', '.join(sorted(_FORMATS))}")
+
+
 def still_info(path: str | Path) -> StillInfo:
     """What a still holds, from its header.
 
@@ -70,7 +64,7 @@ def still_info(path: str | Path) -> StillInfo:
         InputError: the file is missing, empty or not an image.
     """
     with _opened(Path(path)) as image:
-        return _info(image)
+        return _info(image, Path(path))
 
 
 def read_still(path: str | Path) -> Tensor:
@@ -78,7 +72,7 @@ def read_still(path: str | Path) -> Tensor:
 
     Orientation is applied; an embedded profile, CMYK and Lab are converted to sRGB; grey becomes three equal
     channels; alpha is left out, the colours below it as they are stored (see `read_alpha`). Of an animation
-    the first frame is read, with a warning. Floating-point files are clamped.
+    the first frame is read, with a warning. Floating point, which is read of grey alone, is clamped.
 
     Raises:
         InputError: the file is missing, empty, truncated, too large or not an image.
@@ -93,8 +87,8 @@ def read_still(path: str | Path) -> Tensor:
             color = np.repeat(color, 3, axis=2) if color.shape[2] == 1 else color
             pixels = icc.deep_to_srgb(color, profile, path)
         else:
-            rgb = icc.to_srgb(_without_alpha(ImageOps.exif_transpose(image)), profile, path)
-            pixels = np.asarray(rgb, dtype=np.float32) / 255.0
+            rgb = icc.to_srgb(_without_alpha(image), profile, path)
+            pixels = exif.upright(np.asarray(rgb, dtype=np.float32) / 255.0, image)
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
 
@@ -111,8 +105,8 @@ def read_alpha(path: str | Path) -> Tensor | None:
         if deep.bits(image) > 8:
             alpha = deep.decode(image, path)[..., -1]
         else:
-            upright = ImageOps.exif_transpose(image)
-            alpha = np.asarray(upright.convert("RGBA").getchannel("A"), dtype=np.float32) / 255.0
+            levels = np.asarray(image.convert("RGBA").getchannel("A"), dtype=np.float32)
+            alpha = exif.upright(levels / 255.0, image)
     return torch.from_numpy(np.ascontiguousarray(alpha))[None]
 
 
@@ -139,8 +133,7 @@ def write_still(
         LutgradeError: the disk is full or fails.
     """
     path = Path(path)
-    if not is_image(path):
-        raise InputError(f"{path}: cannot write this kind of image; use one of {', '.join(sorted(_FORMATS))}")
+    check_image_suffix(path)
     file_format = _FORMATS[path.suffix.lower()]
     if alpha is not None and file_format not in _ALPHA_FORMATS:
         warnings.warn(f"{path}: {file_format} holds no transparency; it is left out", stacklevel=2)
@@ -170,7 +163,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         with image:
             yield image
     except UnidentifiedImageError:
-        raise InputError(f"{path}: not an image, or one of a kind that cannot be read") from None
+        deep_tiff = ", such as a TIFF of more than 16 bits" if path.suffix.lower() in (".tif", ".tiff") else ""
+        raise InputError(f"{path}: not an image, or one of a kind that cannot be read{deep_tiff}") from None
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: too large an image ({error})") from None
     except PermissionError:
@@ -181,19 +175,17 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise InputError(f"{path}: the image is damaged or cut short ({error})") from None
 
 
-def _info(image: Image.Image) -> StillInfo:
+def _info(image: Image.Image, path: Path) -> StillInfo:
     bits = deep.bits(image)
-    exif = image.getexif()  # decodes a PNG, whose Exif may lie behind its pixels
-    width, height = image.size
-    if exif.get(_ORIENTATION) in (5, 6, 7, 8) and image.format != "TIFF":  # a TIFF's size is given as it is seen
-        width, height = height, width
+    turned = exif.orientation(image) in exif.ON_ITS_SIDE  # which decodes a PNG
+    width, height = image.size[::-1] if turned else image.size
     return StillInfo(
         width=width,
         height=height,
         bits=bits,
         has_alpha=image.has_transparency_data,
         icc=image.info.get("icc_profile"),
-        exif=exif.tobytes() if len(exif) else None,
+        exif=exif.block(image.getexif(), path),
         format=image.format or "",
     )
 
@@ -214,26 +206,11 @@ def _encode(pixels: np.ndarray, file_format: str, like: StillInfo | None, path: 
     if file_format != "BMP" and like is not None:
         if like.icc:
             options["icc_profile"] = icc.srgb_profile()
-        if like.exif:
-            options["exif"] = _kept_exif(like.exif).tobytes()
+        if like.exif and (kept := exif.block(exif.kept(like.exif), path)):
+            options["exif"] = kept
     buffer = io.BytesIO()
     try:
         image.save(buffer, file_format, **options)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be written as {file_format} ({error})") from None
     return buffer.getvalue()
-
-
-def _kept_exif(block: bytes) -> Image.Exif:
-    source, kept = Image.Exif(), Image.Exif()
-    source.load(block)
-    for tag in _KEPT_EXIF:
-        if tag in source:
-            kept[tag] = source[tag]
-    for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-        if entries := source.get_ifd(directory):
-            kept.get_ifd(directory).update(entries)
-    camera = kept.get_ifd(ExifTags.IFD.Exif)
-    if ExifTags.Base.ColorSpace in camera:
-        camera[ExifTags.Base.ColorSpace] = _COLOR_SPACE_SRGB
-    return kept

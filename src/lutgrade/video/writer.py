@@ -95,10 +95,7 @@ class VideoWriter:
     def __enter__(self) -> VideoWriter:
         with ExitStack() as stack:
             temporary = stack.enter_context(replacing(self._path))
-            try:
-                self._output = av.open(str(temporary.absolute()), "w", metadata_errors="surrogateescape")
-            except ValueError:
-                raise InputError(f"cannot write {self._path}: {self._path.suffix} is no kind of video") from None
+            self._output = self._open(temporary)
             stack.callback(self._close)
             if self._info.kind == "video":
                 self._remuxer = stack.enter_context(Remuxer(self._info.path, self._output, self._path))
@@ -131,6 +128,19 @@ class VideoWriter:
             self._output.mux(self._track.encode(frame))
             if self._remuxer is not None:
                 self._remuxer.advance(frame.time)
+
+    def _open(self, temporary: Path) -> OutputContainer:
+        """The container that the suffix names.
+
+        FFmpeg would put the stream of any codec into what is called an image of a kind that is not written here.
+        """
+        with suppress(ValueError):
+            output = av.open(str(temporary.absolute()), "w", metadata_errors="surrogateescape")
+            if output.format.name != "image2":
+                return output
+            output.close()
+        suffix = self._path.suffix
+        raise InputError(f"cannot write {self._path}: {suffix} is no kind of video; use .mp4, .mov or .mkv, or .png")
 
     def _start(self, size: tuple[int, int]) -> PictureTrack:
         encoding = self._encoding_of(size)
