@@ -125,14 +125,11 @@ def _watched(stepper: Stepper) -> Stopwatch:
 
 def _stepper(parts: dict[str, Any]) -> Stepper:
     settings: Trainer = build(parts["trainer"])
-    return Stepper(
+    return settings.stepper(
         build_model(parts["model"]),
         build(parts["objective"]),
         build(parts["optimizer"]),
         make_accelerator(settings.precision),
-        clip=settings.clip,
-        ema=settings.ema,
-        compile=settings.compile,
     )
 
 

@@ -30,6 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--full", action="store_true", help="with --check: hash every file, changed or not")
     parser.add_argument("--output", type=Path, default=DATASETS, help="where <name>/data is made (%(default)s)")
     options = parser.parse_args(arguments)
+    if options.check and options.root:
+        parser.error("--check compares with the root that was prepared: leave --root out")
+    if options.full and not options.check:
+        parser.error("--full goes with --check")
     folder = options.output / options.name / "data"
     try:
         if options.check:

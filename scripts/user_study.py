@@ -63,7 +63,7 @@ def build(options: argparse.Namespace) -> tuple[Path, Path]:
         frames=options.frames,
         rate=options.rate,
         max_side=options.max_side,
-        max_bytes=int(options.max_mb * 1e6),
+        max_bytes=options.max_mb * 1_000_000,
     )
     return build_study(questions, options.output, settings, bar)
 
@@ -123,7 +123,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--rate", type=_fraction, default=Fraction(24), help="frames a second of what is no video (%(default)s)"
     )
     page.add_argument("--max-side", type=_positive, default=480, help="larger frames are shrunk to it (%(default)s)")
-    page.add_argument("--max-mb", type=float, default=64, help="size of the page (%(default)s)")
+    page.add_argument("--max-mb", type=_positive, default=64, help="size of the page (%(default)s)")
     page.add_argument("--title", default="Video color grading")
     page.add_argument("--seed", type=int, default=0, help="of names and dummies (%(default)s)")
     page.add_argument("--output", type=Path, default=OUT, help="folder (%(default)s)")

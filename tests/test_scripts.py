@@ -33,7 +33,7 @@ BAD = {
     ],
     "evaluate_retouch": [
         (["--prompts", NOWHERE], "/nowhere: cannot be read as YAML"),
-        (["--prompts", "configs/train.yaml"], r"expected a list of \{prompt, accept"),
+        (["--prompts", "configs/train.yaml"], r"expected a list of \{prompt: text, accept"),
     ],
     "demo": [(["--output", "/proc/nowhere"], "cannot make the folder /proc/nowhere: ")],
     "benchmark_match": [

@@ -18,7 +18,7 @@ from torch import nn
 
 from lutgrade import paths
 from lutgrade.devices import check_device
-from lutgrade.errors import InputError
+from lutgrade.errors import InputError, LutgradeError
 from lutgrade.files import make_folder, replacing, save_tensors
 from lutgrade.protocols import LutModel
 from lutgrade.weights import MissingWeights, load_weights, read_weights
@@ -46,7 +46,7 @@ def model_names() -> list[str]:
 
 def describe(name: str) -> str:
     """What a model is, in a line: the first line of its class's docstring."""
-    source = _find(name)
+    source = find_model(name)
     documentation = _class_of(source if source.is_file() else source / CONFIG).__doc__ or ""
     return documentation.strip().partition("\n")[0]
 
@@ -86,7 +86,7 @@ def load_model(
         MissingWeights: it has weights and they are not there; says how to get them.
     """
     check_device(device)
-    source = _find(name_or_path or DEFAULT_MODEL)
+    source = find_model(name_or_path or DEFAULT_MODEL)
     if source.is_file() and _is_learned(source):  # before it is built, as some are large
         raise _missing(source.stem)
     config = _read_config(source if source.is_file() else source / CONFIG) | settings
@@ -94,46 +94,12 @@ def load_model(
     return _with_weights(model, source, device)
 
 
-def build_model(config: Mapping[str, Any], *, trusted: bool = True) -> LutModel:
-    """Instantiates a model configuration (`_target_` and arguments), without weights."""
-    if not trusted:
-        for target in _targets(config):
-            _refuse_foreign(target)
-    return cast(LutModel, build(config))
-
-
-def build(config: Mapping[str, Any]) -> Any:
-    """Instantiates any configuration of ours (`_target_` and arguments, nested).
+def find_model(name_or_path: str | Path) -> Path:
+    """The checkpoint folder or the configuration file that a name or a path means; a name may have hyphens.
 
     Raises:
-        InputError: it cannot be built; says which class and why, in a line.
+        InputError: there is neither; the nearest names are offered.
     """
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
-
-    try:
-        return instantiate(config, _convert_="all")
-    except InstantiationException as error:
-        reason = error.__cause__ or error
-        if isinstance(reason, InputError):
-            raise reason from error
-        said = next(iter(str(reason).splitlines()), type(reason).__name__)
-        raise InputError(f"cannot build {config.get('_target_')}: {said}") from error
-
-
-def save_checkpoint(folder: str | Path, model: LutModel, config: Mapping[str, Any]) -> Path:
-    """Writes a checkpoint that `load_model` takes: the configuration, and the weights where there are any."""
-    folder = make_folder(folder)
-    state = _state(model)
-    if state:
-        save_tensors(folder / WEIGHTS, state)
-    with replacing(folder / CONFIG) as temporary:
-        temporary.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
-    return folder
-
-
-def _find(name_or_path: str | Path) -> Path:
-    """The checkpoint folder or the configuration file that a name or a path means."""
     path = Path(name_or_path)
     if path.is_dir():
         if not (path / CONFIG).is_file():
@@ -152,6 +118,45 @@ def _find(name_or_path: str | Path) -> Path:
     known = {*model_names(), *(config.stem for config in (paths.configs() / "model").glob("*.yaml"))}
     near = difflib.get_close_matches(stem, sorted(known), n=3) or model_names()
     raise InputError(f"no model or checkpoint folder '{name}'; did you mean {', '.join(near)}?")
+
+
+def build_model(config: Mapping[str, Any], *, trusted: bool = True) -> LutModel:
+    """Instantiates a model configuration (`_target_` and arguments), without weights."""
+    if not trusted:
+        for target in _targets(config):
+            _refuse_foreign(target)
+    return cast(LutModel, build(config))
+
+
+def build(config: Mapping[str, Any]) -> Any:
+    """Instantiates any configuration of ours (`_target_` and arguments, nested).
+
+    Raises:
+        InputError: it cannot be built; says which class and why, in a line.
+        LutgradeError: what the class itself raises.
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    try:
+        return instantiate(config, _convert_="all")
+    except InstantiationException as error:
+        reason = error.__cause__ or error
+        if isinstance(reason, LutgradeError):
+            raise reason from error
+        said = next(iter(str(reason).splitlines()), type(reason).__name__)
+        raise InputError(f"cannot build {config.get('_target_')}: {said}") from error
+
+
+def save_checkpoint(folder: str | Path, model: LutModel, config: Mapping[str, Any]) -> Path:
+    """Writes a checkpoint that `load_model` takes: the configuration, and the weights where there are any."""
+    folder = make_folder(folder)
+    state = _state(model)
+    if state:
+        save_tensors(folder / WEIGHTS, state)
+    with replacing(folder / CONFIG) as temporary:
+        temporary.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
+    return folder
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image, ImageCms
 
 from clips import write_photo
 from lutgrade.data.images import PhotoFolder, decode, packaged_photos
-from lutgrade.errors import InputError
+from lutgrade.errors import InputError, LutgradeError
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
@@ -88,6 +89,12 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         PhotoFolder(tmp_path / "nowhere")
     with pytest.raises(InputError, match="holds no images"):
         PhotoFolder(tmp_path)
+
+
+def test_packaged_photos_say_what_they_come_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skimage.data", None)
+    with pytest.raises(LutgradeError, match="come with scikit-image; install it with pip install"):
+        packaged_photos()
 
 
 def test_packaged_photos_need_no_data() -> None:

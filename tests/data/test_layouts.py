@@ -142,6 +142,13 @@ def test_a_folder_of_another_layout_is_refused_with_what_was_looked_for(tmp_path
         find(name, tmp_path / "nowhere")
 
 
+def test_a_list_that_is_no_text_is_named(tmp_path: Path) -> None:
+    davis_tree(tmp_path)
+    (tmp_path / "ImageSets/2017/val.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match=r"val\.txt: cannot be read as text"):
+        find("davis", tmp_path)
+
+
 def test_an_unknown_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="known are coco, condensed_movies"):
         find("imagenet", tmp_path)

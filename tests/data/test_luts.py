@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lutgrade.data.luts import Looks, LutBank, LutFiles, RandomLooks
+from lutgrade.data.pairs import film_fifth
 from lutgrade.errors import InputError
 from lutgrade.lut import Lut, identity_table, looks
 
@@ -27,6 +28,14 @@ def test_the_splits_are_disjoint_and_leave_out_what_is_reserved(folder: Path) ->
     }
     assert names == {"val": ["01", "04", "08"], "train": ["02", "03", "06", "07", "09", "11"]}
     assert len(LutFiles(folder)) == 12
+
+
+def test_what_is_reserved_for_measuring_is_never_drawn_whatever_the_suffixes_case(folder: Path) -> None:
+    (folder / "00.cube").rename(folder / "00.CUBE")
+    (folder / "._01.cube").touch()  # as macOS leaves them
+    kept = film_fifth(folder)
+    assert [path.name for path in kept] == ["00.CUBE", "05.cube", "10.cube"]
+    assert not {*kept} & {*LutFiles(folder, reserved=5).paths}
 
 
 def test_the_looks_split_too() -> None:

@@ -103,6 +103,19 @@ def test_bad_input_is_one_line_and_two(
     assert "all 12 files are broken; the first: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--check", "--root", "."], "leave --root out"), (["--full", "--root", "."], "--full goes with --check")],
+)
+def test_options_that_do_nothing_together_are_refused(
+    main: Callable, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["davis", *arguments])
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
 def test_a_data_set_that_moved_is_said(
     main: Callable, davis: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

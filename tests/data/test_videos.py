@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from clips import write_clip
+from lutgrade.data.manifest import Entry, build, write_manifest
 from lutgrade.data.videos import ClipFolder
 from lutgrade.errors import InputError
 
@@ -59,6 +60,16 @@ def test_a_folder_of_frames_is_a_clip_in_natural_order(tmp_path: Path) -> None:
     clips = ClipFolder(tmp_path)
     assert [path.name for path in clips.paths] == ["a"]
     assert [int(p.max()) for p in clips.read(0, [0.0, 0.999, 0.5])] == [0, 110, 60]
+
+
+def test_frames_of_a_manifest_are_in_natural_order(tmp_path: Path) -> None:
+    (tmp_path / "root" / "a").mkdir(parents=True)
+    for t in range(12):
+        Image.new("RGB", (30, 20), (t * 10, 0, 0)).save(tmp_path / "root" / "a" / f"{t}.png")
+    entries = [Entry(f"a/{t}.png", "train", "image", "a") for t in range(12)]
+    write_manifest(tmp_path / "manifest.jsonl", build(tmp_path / "root", entries)[0])
+    clips = ClipFolder(tmp_path / "manifest.jsonl", split="train")
+    assert [int(p.max()) for p in clips.read(0, [0.0, 0.2, 0.999])] == [0, 20, 110]
 
 
 def test_a_broken_video_is_an_error_when_it_is_read(video: Path) -> None:

@@ -83,6 +83,14 @@ def test_clips_are_graded_to_each_of_a_few_references(tmp_path: Path, clip_folde
     assert sample.target is None
 
 
+def test_the_name_of_a_folder_of_frames_is_whole(tmp_path: Path) -> None:
+    for take in ("scene.1", "scene.2"):
+        for frame in range(2):
+            picture(tmp_path / f"clips/{take}/{frame}.png", frame)
+    picture(tmp_path / "photos/a.b.png", 1)
+    assert [item.name for item in clips(tmp_path / "clips", tmp_path / "photos")] == ["scene.1/a.b", "scene.2/a.b"]
+
+
 def test_the_reference_of_a_graded_clip_is_its_last_graded_frame(clip_folder: Path, luts: Path) -> None:
     items = graded_clips(clip_folder, luts, per_clip=2, frames=3, size=8)
     assert [item.name for item in items] == ["c0/a", "c0/b", "c1/c", "c1/a"]

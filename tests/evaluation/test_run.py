@@ -20,8 +20,8 @@ from lutgrade.errors import InputError
 from lutgrade.evaluation.builder import TableBuilder
 from lutgrade.evaluation.items import packaged_pairs
 from lutgrade.evaluation.rows import Methods
-from lutgrade.evaluation.run import evaluate
-from lutgrade.evaluation.score import Scores
+from lutgrade.evaluation.run import _plain, _read_scores, evaluate
+from lutgrade.evaluation.score import Score, Scores
 from lutgrade.evaluation.table import measure_of
 from lutgrade.video.stills import write_still
 
@@ -72,6 +72,27 @@ def test_rows_are_chosen_and_models_added(tmp_path: Path) -> None:
     ]  # fmt: skip
     with pytest.raises(InputError, match="did you mean reinhard"):
         made(tmp_path, "rows=[reinhardt]")
+    assert "| mkl |" in made(tmp_path, "rows=mkl")
+
+
+@pytest.mark.parametrize(("override", "message"), [("every=0", "every is 0"), ("seed=x", "seed is x; it is a whole")])
+def test_a_setting_that_cannot_work_is_one_line(tmp_path: Path, override: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        made(tmp_path, override)
+
+
+def test_items_of_one_name_are_refused(tmp_path: Path) -> None:
+    text = made(tmp_path, "table.datasets.looks.graded_with=[noir_in_colour,noir_in_colour]", "rows=[identity]")
+    assert "identity: not run: 2 items are named astronaut/noir_in_colour, and would be scored as one" in text
+
+
+def test_scores_that_are_not_numbers_are_read_as_they_were_written(tmp_path: Path) -> None:
+    scores = [Score("m", "d", "i", "c", "psnr", [math.inf, 20.0]), Score("m", "d", "j", "c", "psnr", [math.nan])]
+    lines = [{"kind": "score", **vars(s), "values": [_plain(v) for v in s.values]} for s in scores]
+    (tmp_path / "s.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    read = _read_scores(tmp_path / "s.jsonl", "d")
+    assert read[0] == scores[0]
+    assert math.isnan(read[1].mean)
 
 
 def test_outputs_of_another_method_have_their_row(tmp_path: Path) -> None:
@@ -110,7 +131,6 @@ def test_two_processes_share_the_work(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["table=pared"], "no table 'pared'; did you mean paired"),
-        (["table=paired_mini", "rowz=[mkl]"], "no setting 'rowz'; did you mean row, rows"),
         (["table=paired_mini", "rows=[no_such]"], "no model or checkpoint folder 'no_such'"),
     ],
 )

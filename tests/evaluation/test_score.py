@@ -160,6 +160,28 @@ def test_outputs_in_a_folder_are_scored(items: list[Item], tmp_path: Path) -> No
     assert "holds [1, 3, 9, 230]" in scored(items, cache, FolderMethod(tmp_path / "out"), psnr=PSNR()).missing["d", "m"]
 
 
+def test_a_name_with_hyphens_is_the_model_of_that_name() -> None:
+    """Not all models that are written so: the key of a result is of the model's own configuration."""
+    hyphens, plain, other = (method(name) for name in ("sliced-ot", "sliced_ot", "unbalanced-mkl"))
+    assert hyphens.version == plain.version
+    assert hyphens.version != other.version
+    assert method("predictor-small").version == method("predictor_small").version
+
+
+def test_outputs_are_scored_as_they_are_kept(
+    items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"{items[0].name}.png").parent.mkdir()
+    (tmp_path / f"{items[0].name}.png").touch()
+    values = torch.linspace(-0.1, 1.1, items[0].load().frames.numel()).view_as(items[0].load().frames)
+    monkeypatch.setattr("lutgrade.evaluation.methods.read_frames", lambda *_: values)
+    first, again = (
+        Predicted(FolderMethod(tmp_path), Loaded(items[0]), "d", Cache(tmp_path / "c")).graded for _ in range(2)
+    )
+    assert torch.equal(first, again)
+    assert (first - values.clamp(0, 1)).abs().max() < 0.51 / 65535
+
+
 def test_costs_are_of_the_method(items: list[Item], tmp_path: Path) -> None:
     scores = scored(items[:1], Cache(tmp_path), method("identity"), flops=FLOPs())
     assert scores.scores[0].values == [0]

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -254,7 +255,7 @@ def test_the_command_builds_from_folders(tmp_path: Path) -> None:
     assert all(uri.startswith("data:image/jpeg") for uri in study["media"].values())
 
 
-def test_bad_input_is_one_line(tmp_path: Path) -> None:
+def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     methods = folders(tmp_path)
     common = ["--contents", tmp_path / "contents", "--references", tmp_path / "looks", "--output", tmp_path / "study"]
     cases = [
@@ -263,12 +264,13 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
         (["build", *common, f"--method=one={methods['one']}"], "compares two methods or more, not 1"),
         (["aggregate", tmp_path / "nothing.json", "--output", tmp_path], "cannot read"),
     ]
+    main = runpy.run_path(str(SCRIPT))["main"]
     for arguments, message in cases:
-        done = run(*arguments)
-        assert done.returncode == 2
-        assert done.stderr.startswith("user_study.py: ")
-        assert message in done.stderr
-        assert done.stderr.count("\n") == 1
+        assert main([*map(str, arguments)]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("user_study.py: ")
+        assert message in said
+        assert said.count("\n") == 1
 
 
 def test_folders_that_do_not_pair_are_refused(tmp_path: Path) -> None:

@@ -56,6 +56,12 @@ def test_a_soft_histogram_by_hand() -> None:
     torch.testing.assert_close(soft_histogram(image, 3)[0, 0], expected)
 
 
+def test_a_soft_histogram_of_nan_is_nan() -> None:
+    image = torch.rand(1, 3, 4, 4)
+    image[0, 1, 2, 2] = math.nan
+    assert soft_histogram(image, 8).isfinite().all(-1).tolist() == [[True, False, True]]
+
+
 def test_parts_stand_beside_their_weighted_sum() -> None:
     parts = {"a": torch.tensor(2.0), "b": torch.tensor(3.0)}
     assert with_loss(parts, {"a": 0.5, "b": 2.0, "c": 7.0}) == {"loss": torch.tensor(7.0), **parts}

@@ -94,6 +94,9 @@ def test_an_unknown_name_offers_the_nearest(override: str, message: str) -> None
         ("trainer.steps=many", "trainer.steps is many"),
         ("model.size=???", "no value for model.size"),
         ("model._target_=lutgrade.models.nlut.Nothing", "Nothing"),
+        ("seed=-1", "seed is -1; it is a whole number of at least 0"),
+        ("seed=first", "seed is first"),
+        ("resume=maybe", "resume is maybe; it is true or false"),
         ("optimizer.lr=-1", "the optimizer cannot be made: Invalid learning rate: -1"),
     ],
 )

@@ -136,6 +136,18 @@ def test_a_damaged_state_is_one_line(tmp_path: Path, whole: Path, damage: str) -
     assert "\n" not in str(caught.value)
 
 
+def test_a_state_of_something_else_is_one_line(tmp_path: Path, whole: Path) -> None:
+    torch.save({"weights": {}}, tmp_path / STATE)
+    with pytest.raises(InputError, match=r"state\.pt is no state of a run"):
+        run(tmp_path, PhotoPairs(10), resume=True)
+    state = torch.load(whole / STATE, weights_only=True)
+    state["weights"].popitem()  # as when a model's code has changed
+    torch.save(state, tmp_path / STATE)
+    with pytest.raises(InputError, match=r"the state of the run is not of this Dropping: .*Missing key") as caught:
+        run(tmp_path, PhotoPairs(10), resume=True)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("what", [STATE, "model.safetensors"])
 def test_a_full_disk_is_one_line_and_what_was_saved_stays(
     tmp_path: Path, whole: Path, what: str, monkeypatch: pytest.MonkeyPatch

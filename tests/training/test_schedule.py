@@ -36,6 +36,11 @@ def test_known_values(decay: str, middle: float, last: float) -> None:
     assert schedule(104, 105) == pytest.approx(last)
 
 
+def test_a_warmup_of_less_than_nothing_is_refused() -> None:
+    with pytest.raises(InputError, match="a warm-up of -1 steps"):
+        Schedule(warmup=-1)
+
+
 def test_an_unknown_decay_is_refused() -> None:
     with pytest.raises(InputError, match="unknown decay 'cosin'; it is constant, linear or cosine"):
         Schedule(decay="cosin")  # type: ignore[arg-type]

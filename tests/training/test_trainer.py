@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from lutgrade.errors import InputError, LutgradeError
 from lutgrade.lut import Lut
 from lutgrade.protocols import Sample
 from lutgrade.training import GradeGrid, Schedule, Trainer, read_log
+from lutgrade.training.validation import check_shared
 from lutgrade.video.stills import read_still
 from training.tiny import NoisyL1, PhotoPairs, TinyLut
 
@@ -185,6 +187,10 @@ def test_a_validated_nan_is_an_error(tmp_path: Path) -> None:
     [
         ({"steps": 0}, r"trainer\.steps is 0"),
         ({"log_every": "often"}, r"trainer\.log_every is often; it is a whole number"),
+        ({"micro_batch": 0}, r"trainer\.micro_batch is 0; it is a whole number of at least 1"),
+        ({"workers": -1}, r"trainer\.workers is -1"),
+        ({"clip": 0}, r"trainer\.clip is 0; it is a number above 0"),
+        ({"ema": 1.5}, r"trainer\.ema is 1\.5; it is a share below 1"),
         ({"micro_batch": 3}, r"batch_size=4 cannot be cut into micro-batches of 3"),
         ({"precision": "fp16"}, "fp16 needs a GPU, not cpu"),
         ({"precision": "fp7"}, r"trainer\.precision=fp7"),
@@ -197,6 +203,57 @@ def test_settings_that_cannot_work_are_one_line(tmp_path: Path, changes: dict[st
     with pytest.raises(InputError, match=message) as caught:
         fit(replace(TRAINER, **changes), tmp_path, valid=PhotoPairs(4))
     assert "\n" not in str(caught.value)
+
+
+def test_a_library_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(LutgradeError, match=r"trainer\.wandb needs wandb; install it with pip install"):
+        fit(replace(TRAINER, wandb="project"), tmp_path)
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    with pytest.raises(LutgradeError, match="training needs accelerate; install it with pip install"):
+        fit(TRAINER, tmp_path)
+
+
+class Clock:
+    """Stands in for `time`; it goes on when it is told to."""
+
+    now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+class Slow(PhotoPairs):
+    """Takes seconds for each batch."""
+
+    def __init__(self, length: int, clock: Clock, seconds: float) -> None:
+        super().__init__(length)
+        self.clock, self.seconds = clock, seconds
+
+    def prepare(self, *arguments: Any) -> Sample:
+        self.clock.now += self.seconds
+        return super().prepare(*arguments)
+
+
+def test_the_pace_is_of_training_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("lutgrade.training.run.time", clock)
+    fit(TRAINER, tmp_path, train=Slow(8, clock, 2.0), valid=Slow(8, clock, 100.0))
+    assert [record["samples_per_second"] for record in read_log(tmp_path)] == [2.0] * 6
+
+
+@pytest.mark.parametrize(("count", "size", "processes"), [(0, 4, 1), (8, 4, 3), (9, 4, 4)])
+def test_a_validation_set_too_small_for_all_processes_is_refused(count: int, size: int, processes: int) -> None:
+    check_shared(size * processes, size, processes)
+    check_shared(size * (processes - 1) + 1, size, processes)
+    with pytest.raises(InputError, match=f"{count} samples in batches of {size} are too few"):
+        check_shared(count, size, processes)
+
+
+def test_an_empty_validation_set_is_refused_before_any_step(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="0 samples in batches of 4 are too few"):
+        fit(TRAINER, tmp_path, valid=PhotoPairs(0))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_model_with_nothing_to_train_is_refused(tmp_path: Path) -> None:

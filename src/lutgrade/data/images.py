@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 
 from lutgrade.data.manifest import files_of, is_manifest
 from lutgrade.data.splits import split_of
-from lutgrade.errors import InputError
+from lutgrade.errors import InputError, LutgradeError
 
 PACKAGED = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
 
@@ -78,10 +78,18 @@ def packaged_photos(**options: Any) -> PhotoFolder:
     Args:
         options: as for `PhotoFolder`.
     """
-    import skimage.data
+    return PhotoFolder(packaged_files(), **options)
 
-    folder = Path(skimage.data.__file__).parent
-    return PhotoFolder([folder / name for name in PACKAGED], **options)
+
+def packaged_files() -> list[Path]:
+    """The files of the photographs that come with scikit-image; a LutgradeError where it is not installed."""
+    try:
+        import skimage.data
+    except ImportError as error:
+        raise LutgradeError(
+            "the photographs come with scikit-image; install it with pip install 'lutgrade[demo]'"
+        ) from error
+    return [Path(skimage.data.__file__).parent / name for name in PACKAGED]
 
 
 def photo_files(

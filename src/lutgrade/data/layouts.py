@@ -7,6 +7,7 @@ Each layout is a function from a folder to what was found in it. A folder that i
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -219,15 +220,21 @@ def _checked(found: Found, *expected: Path) -> Found:
 
 def _column(path: Path, key: str, value: str) -> dict[str, str]:
     """Two columns of a CSV file as a mapping."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        if lacking := {key, value} - set(rows.fieldnames or ()):
-            raise InputError(f"{path}: no column {', '.join(sorted(lacking))}; is it the data set's own file?")
-        return {row[key]: row[value] for row in rows}
+    rows = csv.DictReader(io.StringIO(_text(path)))
+    if lacking := {key, value} - set(rows.fieldnames or ()):
+        raise InputError(f"{path}: no column {', '.join(sorted(lacking))}; is it the data set's own file?")
+    return {row[key]: row[value] for row in rows}
 
 
 def _lines(path: Path) -> list[str]:
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [line.strip() for line in _text(path).splitlines() if line.strip()]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as text ({error})") from None
 
 
 def _folders(folder: Path) -> list[Path]:

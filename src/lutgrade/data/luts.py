@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from lutgrade.data.splits import split_of
+from lutgrade.data.splits import files_by_name, split_of
 from lutgrade.errors import InputError
 from lutgrade.lut import Lut, identity_table, looks, random_look
 from lutgrade.lut.mix import stack_tables
@@ -56,7 +56,7 @@ class LutFiles:
     ) -> None:
         if not Path(folder).is_dir():
             raise InputError(f"{folder}: no such folder of LUTs")
-        paths = sorted(Path(folder).glob("*.cube"), key=lambda path: path.name)
+        paths = files_by_name(folder, {".cube"})
         self.paths = split_of(paths if reserved is None else split_of(paths, "train", reserved), split, every)
         if not self.paths:
             raise InputError(f"{folder}: no .cube files there{f' of the split {split}' if split else ''}")

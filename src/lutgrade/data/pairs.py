@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from lutgrade.data.splits import files_by_name
 from lutgrade.errors import InputError, LutgradeError
 from lutgrade.lut import Lut
 from lutgrade.protocols import Sample
@@ -158,9 +159,9 @@ def _files(source: str | Path | Iterable[Path], suffixes: set[str], what: str) -
         folder = Path(source)
         if not folder.is_dir():
             raise InputError(f"{folder} is not a folder of {what}")
-        found = [path for path in folder.iterdir() if path.suffix.lower() in suffixes]
+        found = files_by_name(folder, suffixes)
     else:
-        found = [Path(path) for path in source]
+        found = sorted(map(Path, source), key=lambda path: path.name)
     if not found:
         raise InputError(f"there are no {what} in {source}")
-    return sorted(found, key=lambda path: path.name)
+    return found

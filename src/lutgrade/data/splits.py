@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from lutgrade.errors import InputError
 
 T = TypeVar("T")
 SPLITS = ("train", "val")
+
+
+def files_by_name(folder: str | Path, suffixes: Collection[str]) -> list[Path]:
+    """The files of a folder with one of the suffixes, in either case, in the order that splits go by; none hidden."""
+    found = (path for path in Path(folder).iterdir() if path.suffix.lower() in suffixes and path.name[0] != ".")
+    return sorted(found, key=lambda path: path.name)
 
 
 def split_of(items: Sequence[T], split: str | None, every: int) -> list[T]:

@@ -22,10 +22,15 @@ SURE = 0.95  # of a video's frames: headers promise more than can be decoded, by
 
 @dataclass(frozen=True)
 class Clip:
-    """A video file, or frames in their order; `path` names it."""
+    """A video file, or frames in their order, whose folder is the path."""
 
     path: Path
     frames: tuple[Path, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """That of the folder, or of the file without its suffix."""
+        return self.path.name if self.frames else self.path.stem
 
 
 class ClipFolder:
@@ -121,7 +126,7 @@ def _of_manifest(manifest: Path, split: str | None) -> list[Clip]:
     paths = {record.path: path for path, record in found}
     clips = [Clip(path) for path, record in found if record.role == "video"]
     for _, records in group(record for _, record in found if record.role == "image"):
-        frames = tuple(paths[record.path] for record in records)
+        frames = tuple(sorted((paths[r.path] for r in records), key=lambda p: (len(p.name), p.name)))  # 2.jpg, 10.jpg
         if len(frames) > 1:
             clips.append(Clip(frames[0].parent, frames))
     if not clips:

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from lutgrade.data.images import PACKAGED, photo_files
+from lutgrade.data.images import packaged_files, photo_files
 from lutgrade.data.manifest import files_of
 from lutgrade.data.pairs import PairedProtocol, changed, film_fifth, graded_pair, load_photo, quantise
+from lutgrade.data.splits import files_by_name
 from lutgrade.data.videos import clips_of
 from lutgrade.errors import InputError
 from lutgrade.evaluation.cache import digest, file_digest
@@ -62,12 +63,9 @@ def paired(
 
 def packaged_pairs(*, graded_with: Sequence[str]) -> list[Item]:
     """The paired protocol on the photographs that come with scikit-image, graded with looks of lutgrade's."""
-    import skimage.data
-
     unknown = [look for look in graded_with if look not in looks()]
     if unknown:
         raise InputError(f"no look '{unknown[0]}'")
-    photos = [Path(skimage.data.__file__).parent / name for name in PACKAGED]
     return [
         Item(
             f"{photo.stem}/{look}",
@@ -75,7 +73,7 @@ def packaged_pairs(*, graded_with: Sequence[str]) -> list[Item]:
             digest("packaged", file_digest(photo), look),
             partial(_look_pair, photo, look),
         )
-        for photo in photos
+        for photo in packaged_files()
         for look in graded_with
     ]
 
@@ -103,8 +101,8 @@ def clips(
     chosen = images[:: max(1, len(images) // take)][:take]
     return [
         Item(
-            f"{clip.path.stem}/{image.stem}",
-            clip.path.stem,
+            f"{clip.name}/{image.stem}",
+            clip.name,
             digest("clips", file_digest(clip.path), file_digest(image), frames, max_side),
             partial(_clip_to, clip.path, image, frames, max_side),
         )
@@ -134,13 +132,13 @@ def graded_clips(
         frames: of each clip, from its start.
         size: frames are cropped to their middle square and resized to this side.
     """
-    cubes = sorted(Path(luts).glob("*.cube"), key=lambda path: path.name)
+    cubes = files_by_name(luts, {".cube"}) if Path(luts).is_dir() else []
     if not cubes:
         raise InputError(f"{luts}: no .cube files there")
     return [
         Item(
-            f"{clip.path.stem}/{lut.stem}",
-            clip.path.stem,
+            f"{clip.name}/{lut.stem}",
+            clip.name,
             digest("graded_clips", file_digest(clip.path), file_digest(lut), frames, size),
             partial(_graded_clip, clip.path, lut, frames, size),
         )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lutgrade import paths
-from lutgrade.checkpoints import CONFIG, WEIGHTS, build, load_model
+from lutgrade.checkpoints import CONFIG, WEIGHTS, build, find_model, load_model
 from lutgrade.errors import InputError
 from lutgrade.evaluation.cache import file_digest, source_digest
 from lutgrade.evaluation.items import Item, read_frames
@@ -89,14 +89,14 @@ class ModelMethod:
         grader: Mapping[str, Any] | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        source = find_checkpoint(name, runs)
-        model = load_model(source or name, device=device, **(settings or {}))
+        source = find_checkpoint(name, runs) or find_model(name)
+        model = load_model(name if source.is_file() else source, device=device, **(settings or {}))
         self.model: LutModel | Grader = build(grader)(model) if grader else model
         self.every = every
         self.selector: KeyframeSelector = build(selector) if selector else LabHistogramSelector()
         self.version: Mapping[str, Any] = {
             "code": source_digest(*CODE),
-            "model": _model_digest(source or paths.configs() / "model" / f"{name}.yaml"),
+            "model": _model_digest(source),
             "every": every,
             "selector": selector and [selector, _signature(self.selector)],
             "grader": grader,
@@ -148,7 +148,7 @@ class FolderMethod:
     def predict(self, item: Item, sample: Sample, data: str) -> Prediction:
         """Reads the outputs of an item; an InputError where they are missing or of another size."""
         path = self._find(item, data)
-        frames = read_frames(path, None)
+        frames = _in_steps(read_frames(path, None))
         if frames.shape != sample.frames.shape:
             raise InputError(f"{path} holds {list(frames.shape)}, the item {item.name} is {list(sample.frames.shape)}")
         return Prediction(None, frames, None)

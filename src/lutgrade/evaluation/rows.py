@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,14 +37,19 @@ class Methods:
 
 
 def chosen_rows(rows: list[dict[str, Any]], config: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The table's rows, or those asked for; what is no row is a model, and gets one."""
-    by_name = {row["name"]: row for row in rows}
+    """The table's rows, or those asked for."""
     if config["method"] is not None:
         return _with_outputs(rows, config)
     if config["rows"] is None:
         return rows
     baseline = config["table"].get("baseline")
-    names = [*([baseline] if baseline else []), *map(str, config["rows"])]
+    asked = [config["rows"]] if isinstance(config["rows"], str) else map(str, config["rows"])
+    return named_rows(rows, [*([baseline] if baseline else []), *asked])
+
+
+def named_rows(rows: list[dict[str, Any]], names: Iterable[str]) -> list[dict[str, Any]]:
+    """Rows by name, once each; what is no row is a model, and gets one."""
+    by_name = {row["name"]: row for row in rows}
     return [by_name.get(name) or {"name": name, "model": name, "asked": True} for name in dict.fromkeys(names)]
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from lutgrade.errors import InputError
 from lutgrade.evaluation.cache import digest
 from lutgrade.evaluation.study_media import damaged, data_uris, fitted
-from lutgrade.files import replacing
+from lutgrade.files import make_folder, replacing
 from lutgrade.lut import looks
 from lutgrade.progress import Progress, silent
 
@@ -109,8 +109,7 @@ def build_study(
         "example": _example(questions[0], settings, budget),
         "media": media,
     }
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(folder)
     secrets = {"study": study["study"], "methods": methods, "questions": key}
     page = template.replace("@TITLE@", _escaped(settings.title)).replace("@SCRIPT@", script)
     with replacing(folder / PAGE) as temporary:

@@ -13,7 +13,7 @@ from lutgrade.errors import InputError
 from lutgrade.evaluation.score import Score
 from lutgrade.evaluation.study import DAMAGED
 from lutgrade.evaluation.summary import summarise
-from lutgrade.files import replacing
+from lutgrade.files import make_folder, replacing
 
 SCORES, SUMMARY = "scores.jsonl", "study.md"
 BEST = 7  # the score of rank 1; the last rank has 0
@@ -53,8 +53,7 @@ def aggregate(
     kept = [one for one in everyone if one.mistakes <= mistakes]
     if not kept:
         raise InputError(f"none of {len(everyone)} participants passed the dummy choices with {mistakes} mistakes")
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(folder)
     facts = {"kind": "run", "study": key["study"], "participants": [one.name for one in kept], "mistakes": mistakes}
     lines = [facts, *({"kind": "score", **vars(score)} for one in kept for score in one.scores)]
     contents = {

@@ -93,7 +93,7 @@ def from_table(
     from omegaconf import OmegaConf
 
     from lutgrade.checkpoints import build
-    from lutgrade.evaluation.rows import methods_of
+    from lutgrade.evaluation.rows import methods_of, named_rows
     from lutgrade.training.launch import explain
 
     try:
@@ -108,7 +108,8 @@ def from_table(
         raise InputError(f"the table {table} has no data set '{data}'; it has {', '.join(config['table']['datasets'])}")
     if "_target_" not in source:
         raise InputError(f"the data set {data} of {table} cannot be shown: {source['why']}")
-    found = methods_of(_wanted(config["table"]["rows"], rows), config, "cpu")
+    chosen = config["table"]["rows"] if rows is None else named_rows(config["table"]["rows"], rows)
+    found = methods_of(chosen, config, "cpu")
     for row in rows or []:
         if row in found.absent:
             raise InputError(f"the row {row} is not run: {found.absent[row]}")
@@ -129,13 +130,6 @@ def _question(item: Item, methods: Mapping[str, Method], data: str, cache: Cache
         {name: graded(method) for name, method in methods.items()},
         text,
     )
-
-
-def _wanted(rows: list[dict[str, Any]], names: Sequence[str] | None) -> list[dict[str, Any]]:
-    if names is None:
-        return rows
-    by_name = {row["name"]: row for row in rows}
-    return [by_name.get(name) or {"name": name, "model": name, "asked": True} for name in names]
 
 
 def _one_a_clip(items: Sequence[Item]) -> list[Item]:

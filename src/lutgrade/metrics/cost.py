@@ -72,23 +72,27 @@ class PeakMemory:
     """The most memory held during a call over what was held before it, in 10^6 bytes.
 
     On CUDA that of torch's allocator; on the CPU that of the process (its resident set, on Linux alone).
+
+    Args:
+        device: whose memory; None is that of the device where a first call puts its frames.
     """
 
     name = "peak memory"
     unit = "MB"
     lower_is_better = True
 
-    def __init__(self, device: str = "cpu") -> None:
-        self.device = torch.device(device)
+    def __init__(self, device: str | None = None) -> None:
+        self.device = device
 
     def __call__(self, grade: Grade) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-            torch.cuda.reset_peak_memory_stats(self.device)
-            before = torch.cuda.memory_allocated(self.device)
+        device = grade().device if self.device is None else torch.device(self.device)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+            torch.cuda.reset_peak_memory_stats(device)
+            before = torch.cuda.memory_allocated(device)
             grade()
-            torch.cuda.synchronize(self.device)
-            return (torch.cuda.max_memory_allocated(self.device) - before) / MEGA
+            torch.cuda.synchronize(device)
+            return (torch.cuda.max_memory_allocated(device) - before) / MEGA
         _reset_peak()
         before = _status("VmRSS")
         grade()

@@ -7,7 +7,7 @@ from torch import Tensor
 from lutgrade.color.difference import ciede2000
 from lutgrade.color.spaces import srgb_to_lab
 from lutgrade.errors import InputError
-from lutgrade.metrics.frames import missing_library, target_of
+from lutgrade.metrics.frames import in_batches, missing_library, target_of
 from lutgrade.protocols import Sample
 
 
@@ -24,7 +24,7 @@ class PSNR:
     def __call__(self, graded: Tensor, sample: Sample) -> Tensor:
         """Graded `[T, 3, H, W]` against the sample's target, to `[T]`."""
         target = target_of(graded, sample)
-        error = (graded.double() - target.double()).square().mean(dim=(1, 2, 3))
+        error = in_batches(lambda a, b: (a.double() - b.double()).square().mean(dim=(1, 2, 3)), graded, target)
         return -10 * error.log10()
 
 
@@ -48,7 +48,7 @@ class SSIM:
             from pytorch_msssim import ssim
         except ImportError as error:
             raise missing_library("SSIM", "pytorch-msssim") from error
-        return ssim(graded.float(), target.float(), data_range=1.0, size_average=False)
+        return in_batches(lambda a, b: ssim(a.float(), b.float(), data_range=1.0, size_average=False), graded, target)
 
 
 class CIEDE2000:
@@ -61,5 +61,8 @@ class CIEDE2000:
     def __call__(self, graded: Tensor, sample: Sample) -> Tensor:
         """Graded `[T, 3, H, W]` against the sample's target, to `[T]`."""
         target = target_of(graded, sample)
-        difference = ciede2000(srgb_to_lab(graded), srgb_to_lab(target))  # [T, H, W]
-        return difference.mean(dim=(1, 2))
+        return in_batches(
+            lambda a, b: ciede2000(srgb_to_lab(a), srgb_to_lab(b)).mean(dim=(1, 2)),  # of [T, H, W]
+            graded,
+            target,
+        )

@@ -73,7 +73,7 @@ class NIQE:
             raise InputError(f"NIQE needs frames of at least {2 * PATCH} pixels a side, not {list(graded.shape[-2:])}")
         prepare_torchvision()
         with torch.no_grad():
-            lumas = grey((255 * graded.double()).round()).round()
+            lumas = (grey((255 * frame.double()).round()).round() for frame in graded)
             return torch.stack([niqe_distance(patch_features(luma), mean, covariance) for luma in lumas])
 
     @cached_property

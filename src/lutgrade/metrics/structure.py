@@ -48,7 +48,9 @@ class TextureDifference:
     lower_is_better = True
 
     def __init__(self, sigma: float = 3.0) -> None:
-        """`sigma`: the deviation of the blur, in pixels."""
+        """`sigma`: the deviation of the blur, in pixels, above 0."""
+        if sigma <= 0:
+            raise InputError(f"the blur of the texture difference has a deviation above 0, not {sigma}")
         self.sigma = sigma
 
     def __call__(self, graded: Tensor, sample: Sample) -> Tensor:

@@ -73,7 +73,7 @@ def soft_histogram(image: Tensor, bins: int) -> Tensor:
     A pixel counts for the two bins around it by nearness, which passes a gradient; beyond [0, 1] it counts for the end.
     """
     position = image.flatten(2).clamp(0, 1) * (bins - 1)
-    low = position.detach().floor().clamp(max=bins - 2)
+    low = position.detach().floor().clamp(max=bins - 2).nan_to_num()  # a NaN is no index, but stays in the share
     share = position - low
     counts = position.new_zeros(*position.shape[:2], bins)
     counts = counts.scatter_add(2, low.long(), 1 - share).scatter_add(2, low.long() + 1, share)

@@ -23,7 +23,7 @@ from lutgrade.checkpoints import build, build_model
 from lutgrade.errors import InputError
 from lutgrade.process import say
 from lutgrade.training.batches import seed_all
-from lutgrade.training.trainer import Trainer
+from lutgrade.training.trainer import Trainer, check_whole
 
 
 def train(config: DictConfig, folder: str | Path) -> Path:
@@ -35,6 +35,11 @@ def train(config: DictConfig, folder: str | Path) -> Path:
     if missing:
         raise InputError(f"no value for {', '.join(missing)}: give one, as in {missing[0]}=...")
     resolved = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+    check_whole("seed", resolved["seed"])
+    if not isinstance(resolved["resume"], bool):
+        raise InputError(f"resume is {resolved['resume']}; it is true or false")
+    data = build(resolved["data"])  # before the model, as some are large: it may not be on this machine
+    valid = build(resolved["valid"]) if resolved.get("valid") else None
     seed_all(resolved["seed"])
     model = build_model(resolved["model"])
     if not isinstance(model, nn.Module):
@@ -43,8 +48,8 @@ def train(config: DictConfig, folder: str | Path) -> Path:
     return trainer.fit(
         model,
         build(resolved["objective"]),
-        build(resolved["data"]),
-        build(resolved["valid"]) if resolved.get("valid") else None,
+        data,
+        valid,
         optimizer=build(resolved["optimizer"]),
         folder=folder,
         config=resolved,

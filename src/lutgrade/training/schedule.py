@@ -21,7 +21,7 @@ class Schedule:
         final: the factor at the last step; ignored by `constant`.
 
     Raises:
-        InputError: an unknown decay.
+        InputError: an unknown decay, a warm-up of less than no steps.
     """
 
     warmup: int = 0
@@ -31,6 +31,8 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.decay not in ("constant", "linear", "cosine"):
             raise InputError(f"unknown decay '{self.decay}'; it is constant, linear or cosine")
+        if not isinstance(self.warmup, int) or self.warmup < 0:
+            raise InputError(f"a warm-up of {self.warmup} steps; it is a whole number of at least 0")
 
     def __call__(self, step: int, steps: int) -> float:
         """The factor of step `step` (from 0) of `steps`."""

@@ -11,7 +11,7 @@ import pickle
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -19,8 +19,9 @@ from lutgrade.errors import InputError, LutgradeError
 from lutgrade.files import replacing
 
 STATE = "state.pt"
-# What may differ between a run and its continuation: it changes no loss.
-FREE = ("resume", "name", "paths", "trainer.workers", "trainer.wandb", "trainer.samples")
+# What may differ between a run and its continuation: it changes no loss, or by rounding alone.
+EXECUTION = ("trainer.gradient_checkpointing", "trainer.fused_attention", "trainer.channels_last")
+FREE = ("resume", "name", "paths", "trainer.workers", "trainer.wandb", "trainer.samples", *EXECUTION)
 
 
 def save_state(folder: Path, state: Mapping[str, Any]) -> None:
@@ -43,16 +44,19 @@ def load_state(folder: Path) -> dict[str, Any] | None:
     """Reads `state.pt`; None where there is none.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, or is none of a run.
     """
     path = folder / STATE
     if not path.is_file():
         return None
     try:
-        return cast(dict[str, Any], torch.load(path, map_location="cpu", weights_only=True))
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).partition("\n")[0] or "it is empty"
         raise InputError(f"{path} is damaged ({reason}); begin again under another name") from error
+    if not isinstance(state, dict) or not {"step", "config", "weights"} <= state.keys():
+        raise InputError(f"{path} is no state of a run; begin again under another name")
+    return state
 
 
 def check_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -143,10 +143,14 @@ class Stepper:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continues from `state_dict()` of a stepper that was made alike."""
-        self.loss.load_state_dict(state["weights"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
-        if self.accelerator.scaler is not None:
-            self.accelerator.scaler.load_state_dict(state["scaler"])
+        """Continues from `state_dict()`; an InputError where that is of a stepper that was made otherwise."""
+        try:
+            self.loss.load_state_dict(state["weights"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
+            if self.accelerator.scaler is not None:
+                self.accelerator.scaler.load_state_dict(state["scaler"])
+        except (RuntimeError, ValueError) as error:  # the settings are the same: it is the code that has changed
+            reason = " ".join(str(error).split())[:160]
+            raise InputError(f"the state of the run is not of this {type(self.model).__name__}: {reason}") from error

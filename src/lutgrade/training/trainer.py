@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import math
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from torch import nn
 
-from lutgrade.errors import InputError
+from lutgrade.errors import InputError, LutgradeError
 from lutgrade.files import make_folder
 from lutgrade.protocols import Objective
 from lutgrade.training.batches import TrainingSet
+from lutgrade.training.execution import channels_last, checkpoint_gradients, executing
 from lutgrade.training.run import Run
 from lutgrade.training.samples import DrawSamples
 from lutgrade.training.schedule import Schedule
@@ -45,6 +45,8 @@ class Trainer:
         workers: processes that load data; 0 loads it in this one.
         compile: `torch.compile` the model.
         gradient_checkpointing: calls the model's `enable_gradient_checkpointing()`.
+        fused_attention: torch's attention in one kernel, where the device has one; False computes it in parts.
+        channels_last: the weights of 2-D convolutions in that layout, which tensor cores take as it is.
         deterministic: uses only deterministic algorithms, so that a resumed run is exact on a GPU too.
         monitor: the validated value whose smallest marks the best checkpoint.
         log_every: steps between lines of the log; likewise the three below. The last step counts as due.
@@ -65,6 +67,8 @@ class Trainer:
     workers: int = 0
     compile: bool = False
     gradient_checkpointing: bool = False
+    fused_attention: bool = True
+    channels_last: bool = False
     deterministic: bool = False
     monitor: str = "loss"
     log_every: int = 10
@@ -76,9 +80,14 @@ class Trainer:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "log_every", "validate_every", "save_every", "sample_every"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise InputError(f"trainer.{name} is {value}; it is a whole number of at least 1")
+            check_whole(f"trainer.{name}", getattr(self, name), least=1)
+        check_whole("trainer.workers", self.workers)
+        if self.micro_batch is not None:
+            check_whole("trainer.micro_batch", self.micro_batch, least=1)
+        if self.clip is not None and not _between(self.clip, 0, math.inf):
+            raise InputError(f"trainer.clip is {self.clip}; it is a number above 0, or null to leave the gradient")
+        if self.ema is not None and not _between(self.ema, 0, 1):
+            raise InputError(f"trainer.ema is {self.ema}; it is a share below 1, or null for no averaged weights")
 
     def fit(
         self,
@@ -119,16 +128,26 @@ class Trainer:
         saved = self._saved(folder, dict(config, seed=seed), resume, accelerator)
         if saved is None:
             _start(model, train)
-        if self.gradient_checkpointing:
-            _checkpoint_gradients(model)
-        with _determinism(self.deterministic):
-            stepper = Stepper(
-                model, objective, optimizer, accelerator, clip=self.clip, ema=self.ema, compile=self.compile
-            )
+        with self.executing():
+            stepper = self.stepper(model, objective, optimizer, accelerator)
             run = Run(self, stepper, objective, train, valid, folder, dict(config, seed=seed), seed)
             if saved is not None:
                 run.load_state_dict(saved)
             return run.go()
+
+    def stepper(
+        self, model: nn.Module, objective: Objective, optimizer: MakeOptimizer, accelerator: Accelerator
+    ) -> Stepper:
+        """What makes the steps of a run, which belong within `executing()`; raises as `Stepper` does."""
+        if self.gradient_checkpointing:
+            checkpoint_gradients(model)
+        if self.channels_last:
+            channels_last(model)
+        return Stepper(model, objective, optimizer, accelerator, clip=self.clip, ema=self.ema, compile=self.compile)
+
+    def executing(self) -> AbstractContextManager[None]:
+        """The settings of torch that steps are made with."""
+        return executing(deterministic=self.deterministic, fused_attention=self.fused_attention)
 
     def _saved(
         self, folder: Path, config: Mapping[str, Any], resume: bool, accelerator: Accelerator
@@ -151,9 +170,13 @@ def make_accelerator(precision: Precision) -> Accelerator:
 
     Raises:
         InputError: a precision that is unknown, or that the device lacks.
+        LutgradeError: accelerate is not installed.
     """
-    from accelerate import Accelerator
-    from accelerate.state import AcceleratorState
+    try:
+        from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
+    except ImportError as error:
+        raise LutgradeError("training needs accelerate; install it with pip install 'lutgrade[train]'") from error
 
     AcceleratorState._reset_state()  # it is shared, and would hold a run to the precision of the one before it
     try:
@@ -165,6 +188,16 @@ def make_accelerator(precision: Precision) -> Accelerator:
     return accelerator
 
 
+def check_whole(name: str, value: object, *, least: int = 0) -> None:
+    """Raises an InputError where a setting is no whole number, or one below the least."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InputError(f"{name} is {value}; it is a whole number of at least {least}")
+
+
+def _between(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and low < value < high
+
+
 def _start(model: nn.Module, train: TrainingSet) -> None:
     """What a model asks for before its first step: weights from elsewhere, statistics of its training set."""
     initialise, fit_to = getattr(model, "initialise", None), getattr(model, "fit_to", None)
@@ -172,25 +205,3 @@ def _start(model: nn.Module, train: TrainingSet) -> None:
         initialise()
     if fit_to is not None:
         fit_to(train)
-
-
-def _checkpoint_gradients(model: nn.Module) -> None:
-    enable = getattr(model, "enable_gradient_checkpointing", None)
-    if enable is None:
-        raise InputError(
-            f"{type(model).__name__} has no gradient checkpointing; leave trainer.gradient_checkpointing off"
-        )
-    enable()
-
-
-@contextmanager
-def _determinism(wanted: bool) -> Iterator[None]:
-    """Only deterministic algorithms within the block, where asked for."""
-    before = torch.are_deterministic_algorithms_enabled()
-    if wanted:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
-        torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before)
