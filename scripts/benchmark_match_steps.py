@@ -31,7 +31,7 @@ from lutgrade.consistency.encoding import SDR
 from lutgrade.consistency.metering import Meter
 from lutgrade.consistency.profiles import EVERY, SIDE, WHOLE
 from lutgrade.lut import Lut
-from lutgrade.process import one_line
+from lutgrade.process import keep_freed_memory, one_line
 from lutgrade.video import CodedFrame, open_video
 from lutgrade.video.av_reader import AvReader
 from lutgrade.video.convert import FrameToRgb, RgbToFrame
@@ -40,11 +40,22 @@ from lutgrade.video.encoding import _OPTIONS
 from lutgrade.video.layout import layout_of, plane
 
 FORMAT = "yuv420p"
+
+
+def with_params(params: str) -> dict[str, str]:
+    """What lutgrade writes with, but for some of x264's parameters."""
+    options = _OPTIONS["libx264"]
+    return options | {"x264-params": f"{options['x264-params']}:{params}"}
+
+
 SETTINGS: dict[str, dict[str, str]] = {
     "as lutgrade writes": _OPTIONS["libx264"],
     "veryfast, crf 14": {"preset": "veryfast", "crf": "14"},
-    "veryfast, crf 14, larger blocks": {"preset": "veryfast", "crf": "14", "x264-params": "partitions=i8x8"},
     "superfast, crf 15": {"preset": "superfast", "crf": "15"},
+    "as written, with CABAC": with_params("cabac=1"),
+    "as written, motion to a quarter": with_params("subme=1"),
+    "as written, with AQ": with_params("aq-mode=1"),
+    "as written, with mbtree, crf 13": with_params("mbtree=1:rc-lookahead=5") | {"crf": "13"},
     "ultrafast, crf 14": {"preset": "ultrafast", "crf": "14"},
 }
 
@@ -56,6 +67,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS / "match_steps.md")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()  # as the command does
     warnings.simplefilter("ignore")
     with one_line(), tempfile.TemporaryDirectory() as folder:
         seconds = arguments.frames / 24

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import lutgrade
 from clips import packets, scene, write_clip
 from lutgrade.cli import run
 
@@ -151,6 +152,28 @@ def test_a_cube_that_is_cut_short_names_its_line(
 
 def test_an_unknown_model_offers_the_nearest(clip: Path, still: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "mkl" in fails(capsys, "grade", clip, "-r", still, "--model", "mlk")
+
+
+@pytest.mark.parametrize(("option", "name"), [("--cube", "a.lut3"), ("--sheet", "a.gif")])
+def test_a_format_that_is_not_written_is_refused_before_any_work(
+    clip: Path, still: Path, option: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(clip.parent.iterdir())
+    assert name in fails(capsys, "grade", clip, "-r", still, option, clip.with_name(name))
+    assert sorted(clip.parent.iterdir()) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take no such names")
+def test_a_name_that_is_no_text_is_graded_and_reported(tmp_path: Path, clip: Path, still: Path) -> None:
+    odd = clip.rename(tmp_path / os.fsdecode(b"caf\xe9.mp4"))
+    assert run(["grade", str(odd), "-r", str(still), "--model", "mkl"]) == 0
+    report = tmp_path / os.fsdecode(b"caf\xe9_graded_report.md")
+    assert report.read_text(encoding="utf-8").startswith(r"# caf\udce9_graded.mp4")
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"lutgrade {lutgrade.__version__}\n"
 
 
 def test_an_unknown_option_is_one_line(clip: Path, still: Path, capsys: pytest.CaptureFixture[str]) -> None:

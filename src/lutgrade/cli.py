@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
+import os
 import signal
 import sys
 import traceback
 import warnings
+from typing import Annotated
 
 import typer
 
+import lutgrade
 from lutgrade.commands import apply, grade, lut, match, models, retouch
 from lutgrade.errors import InputError, LutgradeError
-from lutgrade.process import quiet_threads
+from lutgrade.process import keep_freed_memory, quiet_threads
 
-app = typer.Typer(
-    help="Learned LUT grading of video. Errors are one line; --verbose anywhere shows where they came from.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"lutgrade {lutgrade.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def lutgrade_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Learned LUT grading of video. Errors are one line; --verbose anywhere shows where they came from."""
+
+
 app.command("grade")(grade.grade)
 app.command("apply")(apply.apply)
 app.command("retouch")(retouch.retouch)
@@ -29,7 +42,6 @@ app.add_typer(lut.app, name="lut")
 app.command("models")(models.models)
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # click's; some versions of typer carry it
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, LARGE_BUFFER = -1, -3, 32 << 20  # of glibc; the most that it takes, bytes
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
 
 
@@ -42,13 +54,9 @@ def main() -> None:
 def settle_process() -> None:
     """Settings of the whole process that a command which owns it may make."""
     quiet_threads()
+    os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder prints errors alone, not its settings
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what stops a job leaves nothing half-written either
-    if sys.platform == "linux":
-        # Frames are freed and made again all the time; kept in the heap, their pages need no faulting in anew.
-        with contextlib.suppress(OSError, AttributeError):
-            mallopt = ctypes.CDLL(None).mallopt
-            for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
-                mallopt(option, LARGE_BUFFER)
+    keep_freed_memory()
 
 
 def run(arguments: list[str]) -> int:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lutgrade.errors import InputError, LutgradeError
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _LARGE_BUFFER = -1, -3, 32 << 20  # of glibc; the most that it takes, bytes
 
 
 def quiet_threads() -> None:
@@ -17,6 +21,28 @@ def quiet_threads() -> None:
     The runtime reads it when torch is loaded; a value that is there already stays.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def keep_freed_memory() -> None:
+    """Lets the heap keep what is freed: frames are freed and made again all the time, and need no faulting in anew."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            mallopt = ctypes.CDLL(None).mallopt
+            for option in (_MMAP_THRESHOLD, _TRIM_THRESHOLD):
+                mallopt(option, _LARGE_BUFFER)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Around imports of large libraries: what they make stays, and the collector need not look through it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import typer
 
 from lutgrade.commands.grade import Interpolation, Matrix
 from lutgrade.errors import InputError
+from lutgrade.process import loading
 
 if TYPE_CHECKING:
     from lutgrade.consistency.plan import Clip
@@ -89,8 +90,12 @@ def match(
     Exits with 0 where all pairs are below the threshold, 3 where not (the outputs are kept), 1 where a clip failed
     (the others are done), 2 for bad input. A second call does only what is not done yet.
     """
-    from lutgrade.commands.sequence import read_joining, write_sequence
-    from lutgrade.consistency.pipeline import match as run
+    from lutgrade.consistency.workers import start_early
+
+    start_early(len(clips), workers)
+    with loading():
+        from lutgrade.commands.sequence import read_joining, write_sequence
+        from lutgrade.consistency.pipeline import match as run
     from lutgrade.progress import bar
 
     given = _clips(clips, group or [], weight or [], exclude or [], segment or [])

@@ -30,10 +30,11 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """The candidates to render, the best first, and all that was tried."""
+    """The candidates to render, the best first, and all that was tried; `key` is of all that they depend on."""
 
     candidates: tuple[Candidate, ...]
     tries: tuple[dict[str, Any], ...]
+    key: str
 
 
 def grouped(units: Sequence[Unit], options: MatchOptions) -> list[Unit]:
@@ -121,8 +122,9 @@ def decide(
         decision = Decision(
             tuple(Candidate(t.method, t.strength, t.luts) for t in tries[:count]),
             tuple(t.as_dict(options.threshold) for t in tries),
+            key,
         )
-        _write(store, key, decision)
+        _write(store, decision)
     return decision
 
 
@@ -134,11 +136,11 @@ def _read(store: Store, key: str) -> Decision | None:
         Candidate(c["method"], c["strength"], {name: Lut(tables[f"{i} {name}"]) for name in c["units"]})
         for i, c in enumerate(facts["candidates"])
     )
-    return Decision(candidates, tuple(facts["tries"]))
+    return Decision(candidates, tuple(facts["tries"]), key)
 
 
-def _write(store: Store, key: str, decision: Decision) -> None:
+def _write(store: Store, decision: Decision) -> None:
     tables = {f"{i} {name}": lut.table for i, c in enumerate(decision.candidates) for name, lut in c.luts.items()}
-    store.write_tensors("decision", key, tables)
+    store.write_tensors("decision", decision.key, tables)
     candidates = [{"method": c.method, "strength": c.strength, "units": list(c.luts)} for c in decision.candidates]
-    store.write_json("decision", key, {"candidates": candidates, "tries": decision.tries})
+    store.write_json("decision", decision.key, {"candidates": candidates, "tries": decision.tries})

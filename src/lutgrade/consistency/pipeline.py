@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import os
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from lutgrade.consistency.deciding import buckets_of, decide, grouped
+from lutgrade.consistency.deciding import Decision, buckets_of, decide, grouped
 from lutgrade.consistency.fitting import load_models
 from lutgrade.consistency.folder import opened
 from lutgrade.consistency.measuring import measure_clips
 from lutgrade.consistency.naming import HTML, JSON, SHEET
 from lutgrade.consistency.outputs import MatchOutputs
-from lutgrade.consistency.plan import Clip, MatchOptions
+from lutgrade.consistency.plan import Clip, MatchOptions, Unit
 from lutgrade.consistency.probing import check_chosen, check_left, probe, with_heroes
-from lutgrade.consistency.rendering import render_best
+from lutgrade.consistency.rendering import Rendered, render_best, render_one
 from lutgrade.consistency.report import write_reports
 from lutgrade.consistency.results import MatchReport
 from lutgrade.consistency.run import Run
-from lutgrade.consistency.store import identity
+from lutgrade.consistency.store import identity, key_of
 from lutgrade.consistency.summary import summarise
 from lutgrade.consistency.targets import TargetSpec
+from lutgrade.consistency.tries import Bucket
 from lutgrade.consistency.workers import how_many, workers
 from lutgrade.progress import Progress, silent
 from lutgrade.protocols import LutModel
 
 RETRIED = 2  # candidates, where the files of the best miss the threshold
+MATCHED_BY = "scipy.optimize"  # what comparing colours needs, and takes half a second to load
 
 
 def match(
@@ -61,7 +64,7 @@ def match(
         InputError: bad options, HDR and SDR clips together, a clip to match that cannot be read, no clip that can, a
             folder whose files may not be replaced, or that another match is writing into. Nothing is written.
     """
-    start, cpu = time.perf_counter(), sum(os.times()[:4])
+    start, cpu = time.perf_counter(), time.process_time()
     spec = TargetSpec.parse(target) if isinstance(target, str) else target
     settings = MatchOptions(target=spec, **options)
     asked = [clip if isinstance(clip, Clip) else Clip(Path(clip)) for clip in clips]
@@ -76,17 +79,19 @@ def match(
     count = how_many(probed.sizes, settings.workers, settings.memory)
     with opened(outputs) as store:
         with workers(count) as processes:
+            if count > 1:  # while they look at the clips, this process has time
+                threading.Thread(target=import_module, args=(MATCHED_BY,)).start()
             run = Run(probed.clips, outputs, settings, probed.encoding, progress, store, processes, probed.failed)
             report = _match(run, models)
         outputs.claim([SHEET, HTML, JSON])
         with run.step("report"):
-            write_reports(replace(report, seconds=run.seconds | _total(start, cpu)))
-    return replace(report, seconds=run.seconds | _total(start, cpu))
+            write_reports(replace(report, seconds=run.seconds | _total(start, cpu - processes.cpu)))
+    return replace(report, seconds=run.seconds | _total(start, cpu - processes.cpu))
 
 
 def _total(start: float, cpu: float) -> dict[str, float]:
-    """Seconds since the start: on the clock, and of this process and those it waited for."""
-    return {"total": time.perf_counter() - start, "cpu": sum(os.times()[:4]) - cpu}
+    """Seconds since the start, on the clock and of CPU."""
+    return {"total": time.perf_counter() - start, "cpu": time.process_time() - cpu}
 
 
 def _match(run: Run, models: Mapping[str, LutModel]) -> MatchReport:
@@ -97,11 +102,33 @@ def _match(run: Run, models: Mapping[str, LutModel]) -> MatchReport:
     with run.step("fit"):
         units = grouped(units, run.options)
         buckets = buckets_of(units, run.options)
-        keys = [str(identity(run.clips[unit.clip].path)) for unit in units]
-        decision = decide(run.store, units, buckets, keys, run.options, models)
+    decision, rendered = _chosen(run, units, buckets, models)
+    return summarise(run, units, buckets, decision, rendered)
+
+
+def _chosen(
+    run: Run, units: Sequence[Unit], buckets: Sequence[Bucket], models: Mapping[str, LutModel]
+) -> tuple[Decision, Rendered]:
+    """What is decided, and the best candidate in files; it alone, where an earlier match found which that is."""
+    keys = [str(identity(run.clips[unit.clip].path)) for unit in units]
+
+    def decided(count: int) -> Decision:
+        with run.step("fit"):
+            return decide(run.store, units, buckets, keys, run.options, models, count)
+
+    count = 1
+    decision = decided(count)
+    key = key_of("chosen", decision.key, run.options.interpolation)
+    found = run.store.read_json("chosen", key)
+    if found is not None:
+        decision = decided(found["count"])
+        return decision, render_one(run, decision.candidates[found["index"]], units, buckets)
     rendered = render_best(run, decision, units, buckets)
     if decision.tries[0]["below_threshold"] and not rendered.consistency.below(run.options.threshold):
-        with run.step("fit"):  # the files do not bear it out
-            decision = decide(run.store, units, buckets, keys, run.options, models, RETRIED)
+        count = RETRIED  # the files do not bear it out
+        decision = decided(count)
         rendered = render_best(run, decision, units, buckets)
-    return summarise(run, units, buckets, decision, rendered)
+    if not run.failed:
+        index = decision.candidates.index(rendered.candidate)
+        run.store.write_json("chosen", key, {"count": count, "index": index})
+    return decision, rendered

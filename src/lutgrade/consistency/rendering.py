@@ -45,16 +45,17 @@ def render_best(run: Run, decision: Decision, units: Sequence[Unit], buckets: Se
     best: Rendered | None = None
     last: Rendered | None = None
     for candidate in decision.candidates:
-        last = _render(run, candidate, units, buckets)
+        last = render_one(run, candidate, units, buckets)
         if best is None or _worst(last) < _worst(best):
             best = last
         if last.consistency.below(run.options.threshold):
             break
     assert best is not None
-    return best if best is last else _render(run, best.candidate, units, buckets)
+    return best if best is last else render_one(run, best.candidate, units, buckets)
 
 
-def _render(run: Run, candidate: Candidate, units: Sequence[Unit], buckets: Sequence[Bucket]) -> Rendered:
+def render_one(run: Run, candidate: Candidate, units: Sequence[Unit], buckets: Sequence[Bucket]) -> Rendered:
+    """Renders a candidate, as far as that is not done, and measures its files."""
     with run.step("render"):
         cubes = _write_cubes(run, candidate, units)
         clips = _render_clips(run, units, cubes)

@@ -8,7 +8,7 @@ from typing import Any
 from lutgrade.consistency.html import as_html
 from lutgrade.consistency.results import MatchedClip, MatchedUnit, MatchReport
 from lutgrade.files import replacing
-from lutgrade.reporting import environment
+from lutgrade.provenance import environment
 from lutgrade.video.sheet import SheetRow, contact_sheet
 from lutgrade.video.stills import write_still
 

@@ -3,41 +3,53 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.forkserver
 import os
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from lutgrade.errors import LutgradeError
+from lutgrade.process import keep_freed_memory
 
 BASE_BYTES = 500 << 20  # of a process: Python, torch, FFmpeg
 BYTES_PER_PIXEL = 300  # frames in flight between the stages, and those that an encoder looks ahead at
+LOADED = "lutgrade.consistency.loaded"
 
 
 @dataclass
 class Done:
-    """How a task ended: its result, or the error that it failed with; and what it warned of."""
+    """How a task ended: its result, or the error that it failed with; what it warned of; its seconds of CPU."""
 
     result: Any = None
     error: LutgradeError | None = None
     notes: list[str] = field(default_factory=list)
+    cpu: float = 0.0
 
 
 class Workers:
-    """Runs tasks; made by `workers`."""
+    """Runs tasks; made by `workers`.
+
+    Attributes:
+        count: of processes.
+        cpu: seconds of CPU that tasks took in other processes than this one.
+    """
 
     def __init__(self, make: Callable[[], ProcessPoolExecutor] | None, count: int) -> None:
         """`make` gives the processes; without them, tasks run in this process."""
         self._make = make
         self._pool = None if make is None else make()
         self.count = count
+        self.cpu = 0.0
 
     def run(self, task: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Done]]:
         """Each job's index and how it ended, as they end; one that fails does not stop the others."""
@@ -58,6 +70,7 @@ class Workers:
             except BrokenProcessPool:
                 lost.append(futures[future])
             else:
+                self.cpu += done.cpu
                 yield futures[future], done
         for index in lost:  # a process that dies takes the others with it: one by one it shows whose it was
             yield index, self._alone(task, jobs[index])
@@ -80,12 +93,12 @@ class Workers:
 
 @contextmanager
 def workers(count: int) -> Iterator[Workers]:
-    """`count` processes, started anew (not forked); 1 is this process itself."""
+    """`count` processes, which share nothing with this one; 1 is this process itself."""
     if count == 1:
         yield Workers(None, 1)
         return
     threads = max(1, cores() // count)
-    context = multiprocessing.get_context("spawn")
+    context = _context()
     made = Workers(
         lambda: ProcessPoolExecutor(count, mp_context=context, initializer=_settle, initargs=(threads,)), count
     )
@@ -123,11 +136,44 @@ def free_memory() -> float:
         return 4e9
 
 
+def start_early(clips: int, asked: int | None) -> None:
+    """Has what workers need loaded in the background, before torch is in this process, where there will be workers.
+
+    Args:
+        clips: how many there are.
+        asked: the processes asked for.
+    """
+    if min(clips, asked or cores()) > 1 and _context().get_start_method() == "forkserver":
+        multiprocessing.forkserver.ensure_running()
+
+
+def _context() -> BaseContext:
+    """How processes start: as copies of one that has loaded the code and does nothing; anew where there is none."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([LOADED])
+    return context
+
+
 def _settle(threads: int) -> None:
+    import torch
+
     torch.set_num_threads(threads)
+    keep_freed_memory()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Nobody waits for a worker whose parent was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 def _guarded(task: Callable[..., Any], job: tuple[Any, ...]) -> Done:
+    start = time.process_time()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -137,6 +183,7 @@ def _guarded(task: Callable[..., Any], job: tuple[Any, ...]) -> Done:
         except (OSError, RuntimeError, MemoryError) as error:
             done = Done(error=LutgradeError(f"{type(error).__name__}: {' '.join(str(error).split())}"))
     done.notes = sorted({" ".join(str(warning.message).split()) for warning in caught if _for_users(warning)})
+    done.cpu = time.process_time() - start
     return done
 
 

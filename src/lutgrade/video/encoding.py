@@ -30,13 +30,14 @@ _NEAREST = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "mpeg4")
 _EVEN_ONLY = frozenset({"libx264", "libx265", "libsvtav1", "dnxhd", "prores_ks", "huffyuv", "utvideo", "v210"})
 _LAMBDA = 118  # FFmpeg's units of global_quality per step of a quantiser
 
-# As good as veryfast on its own (49.8 dB on 1080p) in a third of its time, a tenth to a quarter larger: what is left
-# out is B-frames, and the smaller blocks of predicted frames.
+# The PSNR of veryfast at crf 14 in a quarter of its time, 1.2 to 1.5 times as large: `benchmarks/match_steps.md`. Left
+# out is what buys size with time: B-frames, CABAC, motion below whole pixels in the search, weighing by what later
+# frames use (mbtree), for which crf is 2 higher, and the smaller blocks of predicted frames.
 _X264 = {
-    "crf": "14",
+    "crf": "16",
     "preset": "veryfast",
     "bf": "0",
-    "x264-params": "partitions=i8x8:subme=1:me=dia:rc-lookahead=5",
+    "x264-params": "partitions=i8x8:subme=0:me=dia:cabac=0:aq-mode=0:weightp=0:mbtree=0:rc-lookahead=0",
 }
 # Visually lossless or better; `quality` replaces the crf or the quantiser.
 _OPTIONS: dict[str, dict[str, str]] = {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 import av
 import numpy as np
+from av.video.plane import VideoPlane
 
 _SUBSAMPLING = {(0, 0): "444", (1, 0): "422", (1, 1): "420", (0, 1): "440"}
 _DEPTHS = (8, 9, 10, 12, 14, 16)
@@ -79,5 +81,15 @@ def _exists(pixel_format: str) -> bool:
 def plane(frame: av.VideoFrame, index: int, layout: Layout) -> np.ndarray:
     """A view of one plane of a frame in its layout: `[h, w]`, uint8 or uint16. Nothing is copied."""
     source = frame.planes[index]
-    rows = np.frombuffer(source, np.uint8 if layout.bits == 8 else np.uint16).reshape(source.height, -1)
-    return rows[:, : source.width]
+    item = np.uint8 if layout.bits == 8 else np.uint16
+    if source.line_size < 0:  # the last row lies first, as in pictures stored from the bottom up
+        return _upwards(source, item)[::-1, : source.width]
+    return np.frombuffer(source, item).reshape(source.height, -1)[:, : source.width]
+
+
+def _upwards(source: VideoPlane, item: type[np.unsignedinteger]) -> np.ndarray:
+    """The rows of a plane as they lie in memory; PyAV counts on from the first row of the picture, past the end."""
+    start = source.buffer_ptr + (source.height - 1) * source.line_size
+    memory = (ctypes.c_uint8 * source.buffer_size).from_address(start)
+    memory.source = source  # type: ignore[attr-defined]  # which keeps the frame alive
+    return np.frombuffer(memoryview(memory), item).reshape(source.height, -1)
