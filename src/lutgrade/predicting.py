@@ -11,6 +11,7 @@ from torch import Tensor
 from lutgrade.color import adjust
 from lutgrade.errors import InputError
 from lutgrade.lut import Lut
+from lutgrade.lut.cube import as_written
 from lutgrade.models.ncst import NCST, ParametricGrade
 from lutgrade.options import GradeOptions
 from lutgrade.protocols import LutModel, is_grader
@@ -32,6 +33,10 @@ class ShotGrade:
     display_lut: Lut
     sharpness: float = 1.0
     parameters: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Frames are graded with what is written, to the last decimal."""
+        object.__setattr__(self, "lut", as_written(self.lut))
 
     def __call__(self, image: Tensor, *, interpolation: str = "trilinear") -> Tensor:
         """Grades `[..., 3, H, W]` images in [0, 1], in the content's own encoding."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lutgrade import Lut
 from lutgrade.errors import InputError
 from lutgrade.lut import identity_table
-from lutgrade.lut.cube import format_cube, parse_cube, read_cube, write_cube
+from lutgrade.lut.cube import as_written, format_cube, parse_cube, read_cube, write_cube
 
 ROWS = "\n".join(f"{r} {g} {b}" for b in (0, 1) for g in (0, 1) for r in (0, 1)) + "\n"
 CURVE = "0 0 0\n0.7 0.6 0.5\n1 1 1\n"
@@ -293,6 +293,13 @@ def test_a_round_trip_is_exact_to_six_decimals(size: int, seed: int, scale: floa
     if shaped:
         torch.testing.assert_close(lut.shaper, shaper, atol=5.1e-7, rtol=0)
     assert format_cube(lut) == text
+
+
+@given(st.integers(2, 9), st.integers(0, 1000), st.floats(0.01, 100))
+def test_what_is_written_is_known_beforehand(size: int, seed: int, scale: float) -> None:
+    lut = random_lut(size, seed)
+    lut = Lut(scale * (lut.table - 0.5))
+    assert torch.equal(as_written(lut).table, parse_cube(format_cube(lut)).table)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_the_lut_is_the_adjustments(amounts: dict[str, float], seed: int) -> Non
     error = (parameters_to_lut(parameters, 33)(image) - adjust_pointwise(image, parameters)).abs()
     assert error.mean() < 0.5 / 255
     # HSV's hexagon has edges and a warmer light clips red: in the cells that an edge crosses a LUT is a little off.
-    assert error.max() < (3 if {"hue", "temperature"} & set(amounts) else 1) / 255
+    assert error.max() < (4 if {"hue", "temperature"} & set(amounts) else 1) / 255
 
 
 def test_nodes_are_even_from_black_to_white() -> None:

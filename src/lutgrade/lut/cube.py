@@ -7,6 +7,7 @@ and LUT_3D_INPUT_RANGE.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from lutgrade.errors import InputError
 from lutgrade.lut.cube_header import parse_header, row_error
 from lutgrade.lut.files import check_writable_lut, read_bytes, write_bytes
 from lutgrade.lut.lut import Lut
+
+DECIMALS = 6
 
 
 def read_cube(path: str | Path) -> Lut:
@@ -85,6 +88,11 @@ def format_cube(lut: Lut) -> str:
     return "\n".join(lines) + "\n" + "".join(_format_rows(r.cpu().double().numpy()) for r in rows)
 
 
+def as_written(lut: Lut) -> Lut:
+    """The LUT without a shaper that its `.cube` file gives back."""
+    return dataclasses.replace(lut, table=lut.table.double().round(decimals=DECIMALS).to(lut.table))
+
+
 def _lines(content: bytes | str, name: str) -> list[str]:
     """Text lines, whatever ends them; only CR and LF do (Latin-1's 0x85 must not)."""
     if isinstance(content, bytes):
@@ -117,8 +125,9 @@ def _rows(lines: list[str], start: int, expected: int, name: str) -> np.ndarray:
 
 
 def _format_rows(rows: np.ndarray) -> str:
-    values = np.round(rows, 6) + 0.0  # no "-0.000000"
-    return ("%.6f %.6f %.6f\n" * len(rows)) % tuple(values.ravel().tolist())
+    values = np.round(rows, DECIMALS) + 0.0  # no "-0.000000"
+    row = " ".join([f"%.{DECIMALS}f"] * 3) + "\n"
+    return (row * len(rows)) % tuple(values.ravel().tolist())
 
 
 def _domain_lines(lut: Lut) -> list[str]:
