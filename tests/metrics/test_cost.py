@@ -8,8 +8,10 @@ import time
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import scaled_dot_product_attention
 
-from lutgrade.metrics.cost import FLOPs, PeakMemory, TimePerFrame
+from lutgrade.metrics.cost import FLOPs, PeakMemory, TimePerFrame, operation_counter
 
 
 def test_flops_of_a_convolution_and_a_product() -> None:
@@ -18,6 +20,20 @@ def test_flops_of_a_convolution_and_a_product() -> None:
     assert FLOPs()(lambda: layer(frames)) == pytest.approx(convolution / 1e9)
     matrix = torch.rand(30, 7)
     assert FLOPs()(lambda: frames @ matrix) == pytest.approx(2 * 3 * 20 * 30 * 7 / 1e9)
+
+
+def test_fused_attention_is_counted_on_the_cpu_too() -> None:
+    query, keys = torch.randn(2, 3, 8, 16, requires_grad=True), torch.randn(2, 3, 24, 16, requires_grad=True)
+    counts = []
+    for backend in (SDPBackend.FLASH_ATTENTION, SDPBackend.MATH):
+        with sdpa_kernel(backend), operation_counter() as counter:
+            graded = scaled_dot_product_attention(query, keys, keys)
+            forward = counter.get_total_flops()
+            graded.sum().backward()
+        counts.append((forward, counter.get_total_flops()))
+    (fused, fused_all), (parts, parts_all) = counts
+    assert fused == parts == 4 * 2 * 3 * 8 * 24 * 16
+    assert fused_all == parts_all * 7 // 6  # the scores once more
 
 
 def test_time_per_frame_of_a_sleep() -> None:

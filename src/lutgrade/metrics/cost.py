@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
 from lutgrade.errors import LutgradeError
+
+if TYPE_CHECKING:
+    from torch.utils.flop_counter import FlopCounterMode
 
 Grade = Callable[[], Tensor]  # grades a clip and returns it, [T, 3, H, W]
 
@@ -43,11 +47,28 @@ class FLOPs:
     lower_is_better = True
 
     def __call__(self, grade: Grade) -> float:
-        from torch.utils.flop_counter import FlopCounterMode
-
-        with FlopCounterMode(display=False) as counter:
+        with operation_counter() as counter:
             frames = len(grade())
         return counter.get_total_flops() / frames / GIGA
+
+
+def operation_counter() -> FlopCounterMode:
+    """torch's counter of floating-point operations, which is told of fused attention on the CPU too."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+    return FlopCounterMode(display=False, custom_mapping={fused: _attention, backward: _attention_backward})
+
+
+def _attention(query: Sequence[int], key: Sequence[int], *_: object, out_shape: object = None, **__: object) -> int:
+    """Operations of attention of `[B, heads, N, D]` over `[B, heads, M, D]`: two products."""
+    return 4 * math.prod(query) * key[-2]
+
+
+def _attention_backward(_: object, query: Sequence[int], key: Sequence[int], *__: object, **___: object) -> int:
+    """Five products, the scores being made anew; as torch counts those of CUDA."""
+    return 10 * math.prod(query) * key[-2]
 
 
 class TimePerFrame:
