@@ -153,6 +153,14 @@ def test_what_does_not_fit_is_listed() -> None:
         from_released("vcg-gs-extractor", state, **CONFIGS["vcg-gs-extractor"])
 
 
+def test_weights_of_another_shape_are_refused_in_a_line() -> None:
+    state = blank("nlut", "cpu")
+    state["encoder.enc_1.0.weight"] = torch.zeros(3, 4, 1, 1)
+    with pytest.raises(InputError, match="a weight is not of its published shape: shape") as error:
+        from_released("nlut", state)
+    assert "\n" not in str(error.value)
+
+
 def test_a_state_of_another_kind_is_refused() -> None:
     with pytest.raises(InputError, match="not the whole state of a vcg-editor"):
         from_released("vcg-editor", small_state("vcg-ldiffuser", 0), **CONFIGS["vcg-editor"])

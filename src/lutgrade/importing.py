@@ -96,7 +96,11 @@ def from_released(kind: str, state_dict: Mapping[str, Tensor], **unet_config: An
 
 
 def account(kind: str, state_dict: Mapping[str, Tensor], **unet_config: Any) -> Report:
-    """What `from_released` would make of every key, whether or not the state is whole; loads nothing."""
+    """What `from_released` would make of every key, whether or not the state is whole; loads nothing.
+
+    Raises:
+        InputError: an unknown kind, or a weight whose shape cannot be brought into ours.
+    """
     found = kind_of(kind)
     return _account(found, _on_meta(found, unet_config), state_dict)[0]
 
@@ -119,7 +123,10 @@ def _account(kind: Kind, model: nn.Module, published: Mapping[str, Tensor]) -> t
     expected = model.state_dict()
     placed = {key: kind.name(key) for key in published if kind.name(key) in expected}
     ignored = {key: _reason(kind, key) for key in published if key not in placed}
-    ours = kind.convert({key: published[key] for key in placed})
+    try:
+        ours = kind.convert({key: published[key] for key in placed})
+    except RuntimeError as error:  # shapes that cannot be brought into ours
+        raise InputError(f"a weight is not of its published shape: {str(error).splitlines()[0]}") from error
     for key, name in list(placed.items()):
         theirs, wanted = list(ours[name].shape), list(expected[name].shape)
         if theirs != wanted:

@@ -7,7 +7,7 @@ Those that other projects host are looked for in torch hub's folder, where torch
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +45,22 @@ class Weights:
         if not path.exists():
             raise MissingWeights(f"get {self.url} and save it as {path}")
         return path
+
+
+def read_all(*reads: Callable[[], object]) -> None:
+    """Makes every call, each of which reads weights.
+
+    Raises:
+        MissingWeights: some lack theirs; says what all of them need.
+    """
+    missing = []
+    for read in reads:
+        try:
+            read()
+        except MissingWeights as error:
+            missing.append(str(error.args[0]))
+    if missing:
+        raise MissingWeights("; and ".join(missing))
 
 
 def hub_folder() -> Path:

@@ -40,6 +40,13 @@ def test_coefficients_of_the_training_luts_have_unit_scale() -> None:
     torch.testing.assert_close(coefficients.std(0, correction=0), torch.ones(3), rtol=1e-3, atol=1e-3)
 
 
+def test_coefficients_are_found_again_in_full_in_half_precision_too() -> None:
+    basis, wanted = fitted(), torch.tensor([[0.5, -1.0, 0.3], [0.0, 0.2, 2.0]])
+    torch.testing.assert_close(basis.coefficients(basis(wanted)), wanted, rtol=1e-4, atol=1e-4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(basis.coefficients(basis(wanted)), wanted, rtol=1e-4, atol=1e-4)
+
+
 def test_an_empty_basis_is_the_identity() -> None:
     torch.testing.assert_close(ResidualBasis(5, 3)(torch.randn(2, 3)), identity_table(5).expand(2, -1, -1, -1, -1))
 

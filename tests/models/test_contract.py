@@ -18,7 +18,14 @@ from lutgrade.protocols import ColorMap, LutModel
 
 EDITORS = {"vcg_editor", "vcg_editor_released", "vcg_editor_small", "vcg_video_editor"}  # no LUT comes of them
 NEED_WEIGHTS = {"neural_style_paper"}  # and refuse without them: tests/models/test_neural_style.py
-FULL_SIZE = {"vcg", "vcg_released"}  # too large to run here, and they need weights: test_ldiffuser.py
+FULL_SIZE = {  # too large to run here, and most need weights: test_ldiffuser.py, test_bank_evidence.py
+    "vcg",
+    "vcg_released",
+    "vcg_histogram",
+    "vcg_vgg",
+    "vcg_bases",
+    "vcg_mlp",
+}
 LEFT_OUT = EDITORS | NEED_WEIGHTS | FULL_SIZE
 CONFIGS = sorted(path for path in (paths.configs() / "model").glob("*.yaml") if path.stem not in LEFT_OUT)
 
@@ -93,6 +100,14 @@ def test_half_precision_keeps_the_table_in_full(model: LutModel) -> None:
     lut = grade if isinstance(grade, Lut) else grade.lut  # type: ignore[attr-defined]
     assert lut.table.dtype == torch.float32
     torch.testing.assert_close(grade(content), model(content, reference)(content), rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_images_of_another_precision_give_the_same_map(model: LutModel, dtype: torch.dtype) -> None:
+    content, reference = images(0, 1, 24, 33).to(dtype), images(1, 1, 17, 12).to(dtype)
+    grade, wanted = model(content, reference), model(content.float(), reference.float())
+    assert grade(content).dtype == dtype
+    torch.testing.assert_close(grade(content.float()), wanted(content.float()), rtol=0, atol=1e-4)
 
 
 def test_leaves_its_input_alone(model: LutModel) -> None:

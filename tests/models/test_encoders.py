@@ -115,6 +115,12 @@ def test_pair_features_see_the_content_only_with_its_statistics() -> None:
     assert darker[:, -6:].abs().max() < 1e-6  # and the reference's
 
 
+def test_a_pair_is_not_seen_at_too_few_pixels() -> None:
+    PairFeatures(small_encoder(), resolution=32, width=8)
+    with pytest.raises(InputError, match="at 32 pixels a side at least, not at resolution=31"):
+        PairFeatures(small_encoder(), resolution=31, width=8)
+
+
 def test_to_square_cleans_and_keeps_the_range() -> None:
     image = torch.full((1, 3, 7, 5), float("nan"))
     image[:, 1] = 2.0

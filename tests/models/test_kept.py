@@ -37,6 +37,20 @@ def test_one_colour_in_two_shapes_is_two_images() -> None:
         assert kept(lambda image: {"same": image}, black)["same"].shape == black.shape
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_images_of_any_precision_are_found_again(dtype: torch.dtype) -> None:
+    kept, made = Kept(4), []
+    for _ in range(2):
+        kept(lambda image: made.append(1) or {"same": image}, torch.ones(1, 3, 2, 2, dtype=dtype))
+    assert len(made) == 1
+
+
+def test_what_is_kept_does_not_hold_its_batch() -> None:
+    kept = Kept(4)
+    kept(lambda image: {"same": image}, torch.rand(4, 3, 2, 2))
+    assert {one["same"].untyped_storage().nbytes() for one in kept.results.values()} == {3 * 2 * 2 * 4}
+
+
 def test_nothing_is_kept_of_what_is_trained() -> None:
     with pytest.raises(InputError, match="cannot be kept while it is trained"):
         Kept(1, frozen=False)

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from lutgrade.errors import InputError
+from lutgrade.models.conditions import StyleDifference
 from lutgrade.models.diffusion import Diffusion
 from lutgrade.models.editor import ImageEditor
 from lutgrade.models.frames import PixelCodec, square
-from lutgrade.models.stable_diffusion import StableDiffusionCodec, load_part, make_unet, start_from
+from lutgrade.models.stable_diffusion import StableDiffusionCodec, load_part, make_unet, start_from, start_gaussian
 from lutgrade.weights import MissingWeights
 from models.learned import pictures
 from models.test_editor import TINY
@@ -77,10 +78,12 @@ def test_an_editor_trains_on_what_the_codec_gives(codec: StableDiffusionCodec, p
 
 
 @pytest.mark.parametrize("widened", ["zero", "random"])
-def test_an_editor_starts_from_the_published_network(published: Path, widened: str) -> None:
+def test_an_editor_starts_from_the_published_network(
+    codec: StableDiffusionCodec, published: Path, widened: str
+) -> None:
     torch.manual_seed(1)
     editor = ImageEditor(
-        StableDiffusionCodec(64),
+        codec,
         Diffusion(),
         extractor=LATENT,
         unet=LATENT,
@@ -99,6 +102,20 @@ def test_an_editor_starts_from_the_published_network(published: Path, widened: s
     assert (first[:, 4:] == 0).all() == (widened == "zero")
 
 
+def test_gaussian_weights_are_as_wide_as_torchs_and_no_more_bounded() -> None:
+    torch.manual_seed(0)
+    unet = make_unet(**LATENT)
+    own = {name: p.detach().clone() for name, p in unet.named_parameters()}
+    start_gaussian(unet)
+    for name, parameter in unet.named_parameters():
+        weight = parameter.detach()
+        if weight.dim() > 1 and weight.numel() > 500:
+            assert float(weight.std()) == pytest.approx(float(own[name].std()), rel=0.15)
+            assert 0.05 < float((weight.abs() > own[name].abs().max()).float().mean()) < 0.12  # 8.3 % of a Gaussian
+        elif weight.dim() == 1:
+            assert torch.equal(weight, own[name])
+
+
 def test_missing_weights_say_which_and_where_they_go(
     published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +130,24 @@ def test_missing_weights_say_which_and_where_they_go(
         load_part("unet", published / "clip")
     with pytest.raises(MissingWeights, match="clip-none"):
         StableDiffusionCodec(64, clip="someone/clip-none").context(pictures(0))
+
+
+def test_all_that_is_missing_is_said_at_once_before_the_first_step(
+    codec: StableDiffusionCodec, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    nothing = StableDiffusionCodec(64)
+    stages = [
+        (ImageEditor(nothing, Diffusion(), extractor=LATENT, unet=LATENT, weights="someone/nothing"), "no unet/config"),
+        (StyleDifference(nothing, LATENT, checkpoint=str(tmp_path)), f"so that {tmp_path}/model.safetensors is there"),
+    ]
+    for stage, own in stages:
+        with pytest.raises(MissingWeights) as caught:
+            stage.initialise()
+        said = str(caught.value)
+        assert all(part in said for part in (own, "no vae/config.json", "`hf download openai/clip-vit-base-patch32`"))
+        assert said.count("weights not found") == 1
+    ImageEditor(codec, Diffusion(), extractor=LATENT, unet=LATENT, weights=str(published)).initialise()
 
 
 def test_weights_of_another_network_are_refused(published: Path, tmp_path: Path) -> None:

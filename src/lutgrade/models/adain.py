@@ -8,12 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lutgrade.errors import InputError
 from lutgrade.models.encoders import SmallEncoder, VGGEncoder, to_square
 from lutgrade.models.layers import group_norm
 from lutgrade.models.pixels import check_images
 
 Norm = Literal["group", "batch"]
 GRID = 3  # cells a side that features are averaged over
+SMALLEST = 32  # pixels a side that leave a deviation at the deepest scale
 
 
 def adain(content: Tensor, reference: Tensor, eps: float = 1e-5) -> Tensor:
@@ -60,6 +62,9 @@ class PairFeatures(nn.Module):
         norm: `group`, or `batch` as in NLUT's published code.
         content_statistics: adds what AdaIN replaces: the content's own features, and the mean and deviation of both
             images' colours, on the grid.
+
+    Raises:
+        InputError: a resolution under 32.
     """
 
     def __init__(
@@ -72,6 +77,8 @@ class PairFeatures(nn.Module):
         content_statistics: bool = False,
     ) -> None:
         super().__init__()
+        if resolution < SMALLEST:
+            raise InputError(f"a pair is seen at {SMALLEST} pixels a side at least, not at resolution={resolution}")
         self.encoder = encoder
         self.resolution = resolution
         self.content_statistics = content_statistics

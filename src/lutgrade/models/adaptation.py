@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from lutgrade.errors import LutgradeError
 from lutgrade.models.frames import clean
 from lutgrade.protocols import Objective, Sample
 
@@ -42,6 +43,9 @@ def adapt(
 
     Returns:
         The trained copy, in evaluation mode.
+
+    Raises:
+        LutgradeError: it has diverged.
     """
     with torch.inference_mode(False), torch.enable_grad():
         pairs, count = as_sample(content, reference), len(content)
@@ -55,7 +59,14 @@ def adapt(
             objective(adapted, Sample(pairs.frames[turn], pairs.reference[turn]))["loss"].backward()
             optimizer.step()
             advance()
+        check_finite(adapted)
         return adapted.eval()
+
+
+def check_finite(model: nn.Module) -> None:
+    """Raises a LutgradeError where training has left a weight that is no number."""
+    if not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
+        raise LutgradeError(f"training {type(model).__name__} on this pair diverged; a smaller learning rate may help")
 
 
 def as_sample(content: Tensor, reference: Tensor) -> Sample:

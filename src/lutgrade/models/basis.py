@@ -44,10 +44,11 @@ class ResidualBasis(nn.Module):
 
     def coefficients(self, tables: Tensor) -> Tensor:
         """The coefficients `[B, K]` that come nearest to tables `[B, 3, S, S, S]`: the inverse of `forward`."""
-        residual = (tables - identity_table(self.size).to(tables) - self.mean).flatten(1)
-        components = self.components.flatten(1)
-        # Components are orthogonal, so that each is projected on by itself.
-        return residual @ components.T / components.square().sum(1).clamp_min(1e-12)
+        with torch.autocast(tables.device.type, enabled=False):  # what training aims at, to be known in full
+            residual = (tables.float() - identity_table(self.size).to(tables.device) - self.mean).flatten(1)
+            components = self.components.flatten(1)
+            # Components are orthogonal, so that each is projected on by itself.
+            return residual @ components.T / components.square().sum(1).clamp_min(1e-12)
 
     @torch.no_grad()
     def fit(self, tables: Tensor) -> float:

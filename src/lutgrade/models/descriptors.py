@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lutgrade.models.encoders import SmallEncoder, VGGEncoder, to_square
 
-RANGE, FALLOFF = 3.0, 0.02  # of the log ratios, and of the kernel around a bin (HistoGAN, Sec. 3)
+BINS, RANGE, FALLOFF = 64, 3.0, 0.02  # along a ratio, of the log ratios, and of the kernel around a bin (HistoGAN)
 
 
 class Descriptor(Protocol):
@@ -29,17 +29,16 @@ class RgbUvHistogram(nn.Module):
     quadratic falloff, so that two images that differ a little have histograms that do.
 
     Args:
-        bins: along each ratio; 64 in the paper.
+        bins: along each ratio; 64 in the paper. Fewer have a wider falloff, half the distance of two, to leave no gaps.
         resolution: side that images are resized to; 150 in the paper.
     """
 
     centres: Tensor
 
-    def __init__(self, bins: int = 64, resolution: int = 150) -> None:
+    def __init__(self, bins: int = BINS, resolution: int = 150) -> None:
         super().__init__()
         self.length, self.resolution = 3 * bins**2, resolution
-        # A bin is never narrower than what lies between two centres, so that few bins leave no gaps.
-        self.falloff = max(FALLOFF, RANGE / bins)
+        self.falloff = FALLOFF if bins >= BINS else RANGE / bins
         self.register_buffer("centres", torch.linspace(-RANGE, RANGE, bins), persistent=False)
 
     def initialise(self) -> None:
@@ -51,9 +50,10 @@ class RgbUvHistogram(nn.Module):
         colors = to_square(images, self.resolution).flatten(2).float()  # [B, 3, N]
         intensity, logs = colors.square().sum(1).sqrt(), (colors + 1e-6).log()
         parts = []
-        for channel in range(3):
-            u, v = (self._near(logs[:, channel] - logs[:, other]) for other in range(3) if other != channel)
-            parts.append((u * intensity[:, None]) @ v.mT)  # [B, bins, bins]
+        with torch.autocast(colors.device.type, enabled=False):  # float16 cannot count as many pixels
+            for channel in range(3):
+                u, v = (self._near(logs[:, channel] - logs[:, other]) for other in range(3) if other != channel)
+                parts.append((u * intensity[:, None]) @ v.mT)  # [B, bins, bins]
         histogram = torch.stack(parts, dim=1)
         return (histogram / histogram.sum((1, 2, 3), keepdim=True).clamp_min(1e-6)).sqrt().flatten(1)
 

@@ -23,6 +23,7 @@ from lutgrade.models.reference_attention import (
     read_banks,
 )
 from lutgrade.models.stable_diffusion import Widened, load_part, make_unet, start_from
+from lutgrade.weights import read_all
 
 MULTIPLE = 8  # of latents, that a U-Net of four levels halves three times
 
@@ -75,11 +76,14 @@ class ImageEditor(nn.Module):
         self.blocks = ordered_blocks(self.unet)
 
     def initialise(self) -> None:
-        """Starts from Stable Diffusion's weights, where `weights` names them.
+        """Starts from Stable Diffusion's weights, where `weights` names them, and reads the codec's.
 
         Raises:
             MissingWeights: they are not on this machine; says what to get and where it goes.
         """
+        read_all(self._start, self.codec.initialise)
+
+    def _start(self) -> None:
         if self.weights is not None:
             published = load_part("unet", self.weights).state_dict()
             start_from(self.extractor.unet, published, self.widened)
@@ -161,7 +165,7 @@ class Edit:
         """Frames `[B, 3, H, W]`, sRGB-encoded in [0, 1], regraded, at their size; a reference each, or one for all."""
         height, width = image.shape[-2:]
         *_, latents = self.trajectory(image)
-        return resized(self.editor.codec.decode(latents), height, width)
+        return resized(self.editor.codec.decode(latents), height, width).to(image.dtype)
 
     @torch.no_grad()
     def trajectory(self, image: Tensor) -> Iterator[Tensor]:

@@ -115,7 +115,7 @@ def read_vgg(weights: str | Path) -> dict[str, Tensor]:
     """The state of a `VGGEncoder` from "imagenet" or the path of a published VGG-19; raises as its `initialise`."""
     path = VGG19.path() if weights == "imagenet" else Path(weights)
     if not path.is_file():
-        raise MissingWeights(f"there is no VGG-19 at {path}; get {VGG19.url} and save it there")
+        raise MissingWeights(f"there is no VGG-19 at {path}; get {VGG19.url}, or the normalised one, and save it there")
     try:
         return _from_published(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # torch.load fails in many ways on a file that is not its own

@@ -28,6 +28,10 @@ class FrameCodec(Protocol):
     scale: float
     size: int
 
+    def initialise(self) -> None:
+        """Reads its networks; a MissingWeights says all that is not on this machine."""
+        ...
+
     def fit(self, images: Tensor) -> Tensor:
         """Images of any size as `[B, 3, size, size]`."""
         ...
@@ -61,6 +65,9 @@ class PixelCodec:
     def __init__(self, size: int = 64, *, fit: Fit = "crop", grid: int = 4) -> None:
         self.size, self.grid = size, grid
         self._fit = checked_fit(fit)
+
+    def initialise(self) -> None:
+        """Nothing: there are no networks."""
 
     def fit(self, images: Tensor) -> Tensor:
         """Images of any size as `[B, 3, size, size]`."""
@@ -113,5 +120,5 @@ def resized(images: Tensor, height: int, width: int) -> Tensor:
 
 
 def clean(images: Tensor) -> Tensor:
-    """Images in [0, 1], NaN as 0."""
-    return images.nan_to_num(0.0).clamp(0, 1)
+    """Images in [0, 1] as float32, which networks take, NaN as 0."""
+    return images.float().nan_to_num(0.0).clamp(0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -31,9 +32,12 @@ class GSExtractor(nn.Module):
         _strip(self.unet)
         add_reference_attention(self.unet)
 
-    def forward(self, latents: Tensor, context: Tensor | None) -> Banks:
-        """The banks of latents `[B, 4, h, w]` and image tokens `[B, tokens, 768]`: `[B, tokens, channels]` by block."""
-        return record_banks(self.unet, latents, 0, context)  # the timestep of an image without noise
+    def forward(self, latents: Tensor, context: Tensor | None, wanted: Collection[str] | None = None) -> Banks:
+        """The banks of latents `[B, 4, h, w]` and image tokens `[B, tokens, 768]`: `[B, tokens, channels]` by block.
+
+        Those of the blocks that are `wanted`, by default of all; what lies behind them is not computed.
+        """
+        return record_banks(self.unet, latents, 0, context, wanted)  # the timestep of an image without noise
 
     def difference(
         self,

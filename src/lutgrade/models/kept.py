@@ -41,7 +41,8 @@ class Kept:
             with torch.no_grad():
                 made = make(*(image[new] for image in images))
             for place, i in enumerate(new):
-                self.results[keys[i]] = {name: part[place].cpu() for name, part in made.items()}
+                # A copy, for a slice would hold the whole batch.
+                self.results[keys[i]] = {name: part[place].to("cpu", copy=True) for name, part in made.items()}
         found = [self.results[key] for key in keys]
         while len(self.results) > self.count:
             self.results.popitem(last=False)
@@ -52,5 +53,5 @@ def _digest(*images: Tensor) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
     for image in images:
         digest.update(f"{image.dtype} {list(image.shape)}".encode())  # one colour is the same bytes in many shapes
-        digest.update(image.detach().cpu().contiguous().numpy().data)
+        digest.update(image.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.digest()

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from lutgrade.errors import InputError
 from lutgrade.lut import fit_lut
-from lutgrade.models.adaptation import as_sample
+from lutgrade.models.adaptation import as_sample, check_finite
 from lutgrade.models.direct import DirectLut
 
 HISTORY = 10  # of L-BFGS
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class NeuralStyle(DirectLut):
     """Optimises colours for each pair until their features agree with the reference's, at low resolution.
 
@@ -35,6 +35,7 @@ class NeuralStyle(DirectLut):
 
     Raises:
         InputError: another variable or optimizer; when called, weights that the objective's features need.
+        LutgradeError: when called, it has diverged.
     """
 
     steps: int = 40
@@ -76,6 +77,7 @@ class NeuralStyle(DirectLut):
 
         with torch.enable_grad():
             optimizer.step(closure)
+        check_finite(start)
         return start
 
 

@@ -8,8 +8,9 @@ fails, and a gradient checkpoint recomputes what it computed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, cast
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 Banks = dict[str, Tensor]  # by the writer's block, in the order of `ordered_blocks`: [B, tokens, channels]
 Pairing = Literal["order", "name"]
+T = TypeVar("T")
+
+
+class _AllRecorded(Exception):
+    """Ends a forward pass that has given all that was wanted of it."""
 
 
 class ReferenceProcessor:
@@ -44,10 +50,21 @@ class ReferenceProcessor:
         temb: Tensor | None = None,
         banks: Banks | None = None,
         record: Banks | None = None,
+        wanted: frozenset[str] | None = None,
     ) -> Tensor:
-        """Tokens `[B, N, C]` to the same, from a forward pass with `cross_attention_kwargs` of `banks`, `record`."""
+        """Tokens `[B, N, C]` to the same, from a forward pass with these `cross_attention_kwargs`.
+
+        Args:
+            attn: what the processor belongs to, and the four behind it: as diffusers passes them.
+            hidden_states, encoder_hidden_states, attention_mask, temb: as above.
+            banks: to read.
+            record: where the tokens are put.
+            wanted: banks after which the pass ends; None completes it.
+        """
         if self.block is not None and record is not None:
             record.setdefault(self.block, hidden_states)  # a gradient checkpoint comes by a second time
+            if wanted is not None and wanted <= record.keys():
+                raise _AllRecorded
         if self.block is not None and banks is not None and self.block in banks:
             bank = banks[self.block].to(hidden_states).expand(len(hidden_states), -1, -1)
             encoder_hidden_states = torch.cat([hidden_states, bank], dim=1)
@@ -88,11 +105,11 @@ def ordered_blocks(unet: UNet2DConditionModel) -> list[str]:
     return sorted(names, key=lambda name: -_width(found[name]))
 
 
-def pair(banks: Banks, readers: Sequence[str], by: Pairing = "order") -> Banks:
-    """The banks under the names of the blocks that read them.
+def pair(banks: Mapping[str, T], readers: Sequence[str], by: Pairing = "order") -> dict[str, T]:
+    """The banks, or what else there is of each, under the names of the blocks that read them.
 
     Args:
-        banks: of the writer, in the order of its `ordered_blocks`.
+        banks: by the writer's block, in the order of its `ordered_blocks`.
         readers: blocks of the reader, in the order of its `ordered_blocks`.
         by: "order", as published, gives the first reader the first bank, and so on as far as both go; "name" gives
             each reader the bank of the block of its name.
@@ -108,7 +125,13 @@ def pair(banks: Banks, readers: Sequence[str], by: Pairing = "order") -> Banks:
     return {name: banks[name] for name in readers}
 
 
-def record_banks(unet: UNet2DConditionModel, sample: Tensor, timestep: Tensor | int, context: Tensor | None) -> Banks:
+def record_banks(
+    unet: UNet2DConditionModel,
+    sample: Tensor,
+    timestep: Tensor | int,
+    context: Tensor | None,
+    wanted: Collection[str] | None = None,
+) -> Banks:
     """The banks of one forward pass: of every transformer block the output of norm1, in pairing order.
 
     Args:
@@ -116,10 +139,15 @@ def record_banks(unet: UNet2DConditionModel, sample: Tensor, timestep: Tensor | 
         sample: `[B, C, h, w]`.
         timestep: one for all, or `[B]`.
         context: `[B, tokens, cross_attention_dim]`, or None where the U-Net has no cross-attention.
+        wanted: the blocks whose banks are given, with the last of which the pass ends; None for all.
     """
     record: Banks = {}
-    unet(sample, timestep, encoder_hidden_states=context, cross_attention_kwargs={"record": record})
-    return {name: record[name] for name in ordered_blocks(unet)}
+    recording: dict[str, Any] = {"record": record}
+    if wanted is not None:
+        recording["wanted"] = frozenset(wanted)
+    with suppress(_AllRecorded):
+        unet(sample, timestep, encoder_hidden_states=context, cross_attention_kwargs=recording)
+    return {name: record[name] for name in ordered_blocks(unet) if wanted is None or name in wanted}
 
 
 def read_banks(

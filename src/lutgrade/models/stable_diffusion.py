@@ -15,7 +15,7 @@ from lutgrade.models.frames import Fit, checked_fit, square
 from lutgrade.models.keyframe_encoders import PretrainedEncoder, clip_pooler
 from lutgrade.models.pretrained import local_folder
 from lutgrade.torchvision_shim import prepare_torchvision
-from lutgrade.weights import MissingWeights
+from lutgrade.weights import MissingWeights, read_all
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -90,6 +90,13 @@ def _folder_of(part: str, source: str | Path) -> Path:
     return folder
 
 
+def start_gaussian(unet: nn.Module) -> None:
+    """Draws the weights of linear layers and convolutions from Gaussians, in place, as wide as torch's uniform ones."""
+    for module in unet.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            nn.init.normal_(module.weight, std=(3 * module.weight[0].numel()) ** -0.5)
+
+
 def start_from(unet: nn.Module, published: Mapping[str, Tensor], widened: Widened) -> None:
     """Copies SD's weights into a U-Net, in place, wherever names and shapes agree.
 
@@ -133,6 +140,10 @@ class StableDiffusionCodec:
         self.size, self._fit = size, checked_fit(fit)
         self._vae_source, self._clip_source = vae, clip
 
+    def initialise(self) -> None:
+        """Reads both networks; a MissingWeights says all that is not on this machine."""
+        read_all(lambda: self._vae, lambda: self._clip)
+
     def fit(self, images: Tensor) -> Tensor:
         """Images of any size as `[B, 3, size, size]`."""
         return square(images, self.size, self._fit)
@@ -153,7 +164,9 @@ class StableDiffusionCodec:
     def decode(self, latents: Tensor) -> Tensor:
         """`[B, 4, h, w]` to images in [0, 1]."""
         vae = self._vae.to(latents.device)
-        return ((vae.decode((latents / self.scale).to(vae.dtype)).sample.float() + 1) / 2).clamp(0, 1)
+        # One by one: the last layers hold 256 channels of every pixel.
+        frames = [vae.decode(one).sample for one in (latents / self.scale).to(vae.dtype).split(1)]
+        return ((torch.cat(frames).float() + 1) / 2).clamp(0, 1)
 
     @cached_property
     def _vae(self) -> Any:

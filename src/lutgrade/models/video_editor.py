@@ -54,7 +54,7 @@ class VideoEditor(ImageEditor):
         for name, parameter in self.named_parameters():
             parameter.requires_grad_(TEMPORAL in name)
 
-    def initialise(self) -> None:
+    def _start(self) -> None:
         """Reads the image editor's weights, where `checkpoint` names them.
 
         Raises:
