@@ -11,8 +11,8 @@ from torch import Tensor
 
 from lutgrade.color.difference import ciede2000
 from lutgrade.color.spaces import srgb_to_lab
-from lutgrade.data import PairedProtocol, film_fifth
-from lutgrade.data.pairs import quantise
+from lutgrade.data import PairedProtocol, collate, film_fifth
+from lutgrade.data.pairs import changed, quantise
 from lutgrade.lut import Lut
 from lutgrade.models.lut_diffusion import LutDiffusion
 from lutgrade.protocols import Sample
@@ -43,12 +43,15 @@ def count(text: str) -> int:
     return int(text)
 
 
-def held_out(data: Path, every: int = 1) -> dict[str, list[Sample]]:
-    """Every so-manyth pair of the paired protocol, by the kind of its LUTs; B in front of each tensor."""
+def held_out(data: Path, every: int = 1, change: str | None = None) -> dict[str, list[Sample]]:
+    """Every so-manyth pair of the paired protocol, by the kind of its LUTs; B in front of each tensor.
+
+    `change` makes them harder (`lutgrade.data.pairs.changed`).
+    """
     sources = {"creative": data / "luts" / "val", "film": film_fifth(data / "luts" / "film")}
     return {
         name: [
-            Sample(pair.frames[None], pair.reference[None], None if pair.target is None else pair.target[None])
+            collate([changed(pair, change) if change else pair])
             for pair in list(PairedProtocol(data / "photos" / "val", luts))[::every]
         ]
         for name, luts in sources.items()

@@ -7,6 +7,7 @@ frozen predictor, for the same number of steps; the table goes to the standard o
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,34 @@ from lutgrade.training.ema import averaged
 PAPER: dict[str, Any] = {"prediction": "epsilon", "betas": "linear", "spacing": "leading"}
 V: dict[str, Any] = PAPER | {"prediction": "v_prediction"}
 ZERO: dict[str, Any] = V | {"zero_terminal_snr": True, "spacing": "trailing"}
-VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any], float | None]] = {  # diffusion, model, min-SNR
-    "the paper's setting": (PAPER, {"scale": 0.17, "anchor": False}, None),  # as published, residuals deviate by 0.17
-    "+ unit variance": (PAPER, {"anchor": False}, None),
-    "+ v-prediction": (V, {"anchor": False}, None),
-    "+ zero terminal SNR": (ZERO, {"anchor": False}, None),
-    "+ min-SNR": (ZERO, {"anchor": False}, 5.0),
-    "+ the pair's Gaussian": (ZERO, {}, 5.0),
+ALONE: dict[str, Any] = {"anchor": False}
+SEEN: dict[str, Any] = {"seen": 3.5e6}
+INFORMED: dict[str, Any] = SEEN | {"informed": True}
+SMALLER: dict[str, Any] = INFORMED | {"hidden": 64, "layers": 1}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A row: the diffusion and the model that are trained, and the temperature of its draws."""
+
+    diffusion: dict[str, Any]
+    model: dict[str, Any]
+    min_snr: float | None = 5.0
+    decay: float = 0.01  # of weights
+    temperature: float = 1.0
+
+
+VARIANTS = {
+    "the paper's setting": Variant(PAPER, ALONE | {"scale": 0.17}, None),  # as published, residuals deviate by 0.17
+    "+ unit variance": Variant(PAPER, ALONE, None),
+    "+ v-prediction": Variant(V, ALONE, None),
+    "+ zero terminal SNR": Variant(ZERO, ALONE, None),
+    "+ min-SNR": Variant(ZERO, ALONE),
+    "+ the pair's Gaussian": Variant(ZERO, {}),
+    "+ LUTs encoded as the content shows them": Variant(ZERO, SEEN),
+    "+ the network corrects what is expected": Variant(ZERO, INFORMED),
+    "+ a smaller network, weights decaying": Variant(ZERO, SMALLER, decay=0.3),
+    "+ two directions, temperature 0.9": Variant(ZERO, SMALLER | {"directions": 2}, decay=0.3, temperature=0.9),
 }
 
 
@@ -61,10 +83,11 @@ def tabulate(options: argparse.Namespace) -> None:
     scored = [pair for pairs in held_out(Path(config["paths"]["data"]), options.every).values() for pair in pairs]
     print(f"| setting | one draw (dB) | mean of {DRAWS} | best of {DRAWS} | spread |")
     print("| --- | ---: | ---: | ---: | ---: |")
-    for name, (diffusion, settings, min_snr) in VARIANTS.items():
+    for name, variant in VARIANTS.items():
         torch.manual_seed(options.seed)
-        model = CoefficientDiffuser(lambda *_: reader, Diffusion(**diffusion), **settings)
-        model = _train(model, LutDenoising(min_snr=min_snr, draws=8), batches, options.steps)
+        model = CoefficientDiffuser(lambda *_: reader, Diffusion(**variant.diffusion), **variant.model)
+        model = _train(model, LutDenoising(min_snr=variant.min_snr, draws=8), batches, options.steps, variant.decay)
+        model.temperature = variant.temperature
         drawn = score(model, scored)
         cells = f"{drawn.one:.2f} | {drawn.mean:.2f} | {drawn.best:.2f} | {drawn.spread:.3f}"
         print(f"| {name} | {cells} |", flush=True)
@@ -76,16 +99,17 @@ def _batch(pairs: Any, items: range) -> Sample:
 
 
 def _train(
-    model: CoefficientDiffuser, objective: LutDenoising, batches: list[Sample], steps: int
+    model: CoefficientDiffuser, objective: LutDenoising, batches: list[Sample], steps: int, decay: float
 ) -> CoefficientDiffuser:
     """The averaged weights after `steps` of AdamW with a cosine decay, a batch a step."""
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-3, betas=(0.9, 0.99))
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=2e-3, betas=(0.9, 0.99), weight_decay=decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     average = averaged(model, 0.98)
     for step in range(steps):
         optimizer.zero_grad()
         objective(model, batches[step % len(batches)])["loss"].backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         schedule.step()
         average.update_parameters(model)

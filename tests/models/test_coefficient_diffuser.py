@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lutgrade.checkpoints import save_checkpoint
 from lutgrade.errors import InputError
-from lutgrade.lut import random_look
+from lutgrade.lut import Lut, random_look
 from lutgrade.models.adacm import ColorNetwork
 from lutgrade.models.coefficient_diffuser import CoefficientDiffuser
 from lutgrade.models.conditioned import ConditionedLut
@@ -49,13 +49,53 @@ def small(**options: Any) -> CoefficientDiffuser:
 def test_tables_and_coefficients_there_and_back() -> None:
     model = small(scale=0.2)
     latents = torch.randn(3, 8)
-    torch.testing.assert_close(model.encode(model.decode(latents)), latents, rtol=0, atol=1e-4)
+    again = model.encode(model.decode(latents), pictures(0, 3))
+    torch.testing.assert_close(again, latents, rtol=0, atol=1e-4)
 
 
 def test_coefficients_are_of_unit_variance() -> None:
     model = small()
-    deviation = model.encode(Looks().sample_luts(40, 9)).std(0)
+    deviation = model.encode(Looks().sample_luts(40, 9), pictures(0, 40)).std(0)
     torch.testing.assert_close(deviation, torch.ones(8), rtol=0.05, atol=0)
+
+
+def test_a_lut_is_encoded_as_the_one_that_grades_the_content_like_it() -> None:
+    luts = torch.stack([random_look(torch.Generator().manual_seed(seed)).lut(9).table for seed in (98, 99)])
+    content = 0.3 * pictures(0, 2)
+    errors = []
+    for seen in (0.0, 1e6):
+        model = small(seen=seen)
+        errors.append((Lut(model.decode(model.encode(luts, content)))(content) - Lut(luts)(content)).square().mean())
+    assert errors[1] < 0.5 * errors[0]
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.2])
+def test_a_pair_that_is_trusted_less_leaves_the_prior_more_weight(scale: float) -> None:
+    model = small(temperature=0.0, informed=True, scale=scale).eval()
+    told = model.condition(pictures(0), pictures(1))
+    calibrate = model.calibrate
+    assert calibrate is not None
+    drawn = {}
+    for trust in (0.0, -30.0):  # the log of the factor of what was found
+        with torch.no_grad():
+            calibrate.bias[-1] = trust
+        *_, latents = model.trajectory(pictures(0), pictures(1))
+        drawn[trust] = latents[0] / scale
+    torch.testing.assert_close(drawn[0.0], told["mean"], rtol=0, atol=0.02)
+    torch.testing.assert_close(drawn[-30.0], told["prior"], rtol=0, atol=0.02)
+
+
+def test_draws_vary_in_the_directions_that_show_most() -> None:
+    content, reference = pictures(0, 1), pictures(1, 1)
+    spreads = {}
+    for directions in (0, 1, 2):
+        model = small(directions=directions).eval()
+        *_, latents = model.trajectory(content, reference, 40, seed=0)
+        rank = int(torch.linalg.matrix_rank(latents[:, 0].T.cov(), rtol=1e-3))
+        assert rank == (directions or 8)
+        graded = Lut(model.decode(latents[:, 0]))(content.expand(40, -1, -1, -1))
+        spreads[directions] = float(graded.var(0).mean())
+    assert spreads[0] > spreads[2] > spreads[1] > spreads[0] / 4  # more than their even share of an eighth
 
 
 def test_untrained_it_draws_from_the_gaussian_of_the_pair() -> None:

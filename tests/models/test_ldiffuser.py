@@ -70,6 +70,12 @@ def test_the_middle_block_alone_reads_the_first_bank() -> None:
     assert first == "down_blocks.1.attentions.0.transformer_blocks.0"
     assert list(told) == model.blocks
     assert torch.equal(told[model.blocks[0]], banks[first])
+    assert list(banks) == [first] == list(style()(pictures(0), pictures(1)))[:1]  # the others are not made
+
+
+def test_banks_that_its_blocks_do_not_find_are_refused() -> None:
+    with pytest.raises(InputError, match=r"no bank for the block mid_block\.attentions\.0"):
+        ldiffuser(DescriptorDifference(RgbUvHistogram(4, 16), WIDTH), pairing="name")
 
 
 def test_the_condition_is_the_difference_of_what_is_extracted() -> None:
@@ -96,6 +102,33 @@ def test_kept_banks_are_those_made_anew() -> None:
     before = len(calls)
     reader(pictures(1), pictures(1))
     assert len(calls) == before
+
+
+def test_in_training_tokens_are_dropped_of_both_frames_at_once() -> None:
+    reader = style(context_dropout=0.5)
+    told, untold = reader.eval()(pictures(0), pictures(1)), style(context_dropout=1.0)
+    untold.load_state_dict(reader.state_dict())
+    untold = untold.train()(pictures(0), pictures(1))
+    name = list(told)[-1]  # behind a cross-attention, which sees the tokens
+    torch.manual_seed(0)
+    halves = [reader.train()(pictures(0), pictures(1))[name] for _ in range(12)]
+    for i in range(2):
+        distances = [[float((half[i] - way[name][i]).abs().max()) for way in (told, untold)] for half in halves]
+        assert all(min(pair) < 1e-5 < max(pair) for pair in distances)
+        assert {pair.index(min(pair)) for pair in distances} == {0, 1}
+    with pytest.raises(InputError, match="cannot be kept while tokens are dropped"):
+        style(context_dropout=0.1, cached=3)
+    with pytest.raises(InputError, match="a share, from 0 to 1"):
+        style(context_dropout=1.5)
+
+
+def test_it_starts_from_gaussian_weights_where_told() -> None:
+    model, plain = ldiffuser(weights="gaussian"), ldiffuser()
+    before = model.unet.conv_in.weight.detach().clone()
+    for each in (model, plain):
+        each.initialise()
+    assert not torch.equal(model.unet.conv_in.weight, before)
+    assert torch.equal(plain.unet.conv_in.weight, before)
 
 
 def test_an_extractor_that_is_trained_keeps_nothing() -> None:
@@ -129,10 +162,10 @@ def test_stage_2_starts_from_the_extractor_of_stage_1(tmp_path: Path) -> None:
 def test_latents_are_scaled_residuals_in_the_layout_of_the_image() -> None:
     tables = torch.rand(2, 3, 9, 9, 9)
     model = ldiffuser()
-    latents = model.encode(tables)
+    latents = model.encode(tables, pictures(0, 2))
     torch.testing.assert_close(latents, 5 * to_image(tables - identity_table(9)))
     torch.testing.assert_close(model.decode(latents), tables)
-    assert model.encode(torch.rand(1, 3, 17, 17, 17)).shape == (1, 3, 27, 27)
+    assert model.encode(torch.rand(1, 3, 17, 17, 17), pictures(0, 1)).shape == (1, 3, 27, 27)
 
 
 def test_shapes_seeds_and_samples() -> None:

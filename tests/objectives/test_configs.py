@@ -15,14 +15,12 @@ from lutgrade.errors import InputError
 from lutgrade.models.ncst import NCST
 from models.learned import SMALL, graded_sample, small_encoder
 
-DIFFUSION = {
-    "editing",
-    "lut_diffusion",
-    "lut_diffusion_small",
-    "lut_diffusion_l2_small",
-    "lut_diffusion_perceptual_small",
-}  # for models that denoise; tested beside them
-CONFIGS = sorted(path for path in (paths.configs() / "objective").glob("*.yaml") if path.stem not in DIFFUSION)
+DENOISE = ("Editing", "LutDenoising")  # for models that denoise; tested beside them
+CONFIGS = [
+    path
+    for path in sorted((paths.configs() / "objective").glob("*.yaml"))
+    if not yaml.safe_load(path.read_text(encoding="utf-8"))["_target_"].endswith(DENOISE)
+]
 
 
 def needs_weights(config: object) -> bool:

@@ -25,7 +25,7 @@ class Known(nn.Module):
         self.diffusion, self.truth, self.error, self.dropout = diffusion, truth, error, dropout
         self.told: list[Tensor] = []
 
-    def encode(self, tables: Tensor) -> Tensor:
+    def encode(self, tables: Tensor, content: Tensor) -> Tensor:
         return tables
 
     def decode(self, latents: Tensor) -> Tensor:

@@ -19,8 +19,9 @@ from lutgrade.weights import load_weights
 class Evidence(Protocol):
     """Images of a pair to what they tell.
 
-    Of each pair, `mean [B, K]` is the likeliest LUT, `information [B, K, K]` how much more is known than of any LUT,
-    in inverse variances, and `features [B, length]` the rest.
+    Of each pair, `prior [B, K]` is the LUT that was expected before any colour was found again, with deviations of 1,
+    `information [B, K, K]` how much more is known since, in inverse variances, `mean [B, K]` the likeliest LUT after
+    all, and `features [B, length]` the rest.
 
     Attributes:
         basis: that the coefficients belong to.
@@ -102,7 +103,8 @@ class PredictorEvidence(nn.Module):
     def _read(self, content: Tensor, reference: Tensor) -> Condition:
         found = self.predictor.evidence(content, reference)
         information = information_of(found.basis, found.precision)
-        return {"mean": found.coefficients, "information": information, "features": found.features}
+        prior = self.predictor.head(found.features).float()
+        return {"mean": found.coefficients, "prior": prior, "information": information, "features": found.features}
 
 
 class DescriptorEvidence(nn.Module):
@@ -137,7 +139,7 @@ class DescriptorEvidence(nn.Module):
         features = self.mlp(self.descriptor(reference) - self.descriptor(content)).float()
         mean = features.new_zeros(len(features), self.basis.count)
         information = features.new_zeros(len(features), self.basis.count, self.basis.count)
-        return {"mean": mean, "information": information, "features": features}
+        return {"mean": mean, "prior": mean, "information": information, "features": features}
 
 
 def information_of(basis: BasisAt, precision: Tensor) -> Tensor:

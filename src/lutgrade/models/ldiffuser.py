@@ -15,7 +15,8 @@ from lutgrade.models.diffusion import Diffusion
 from lutgrade.models.lut_diffusion import Condition, LutDiffusion
 from lutgrade.models.lut_image import image_side, to_image, to_table
 from lutgrade.models.reference_attention import Pairing, add_reference_attention, ordered_blocks, pair, read_banks
-from lutgrade.models.stable_diffusion import load_part, make_unet, start_from
+from lutgrade.models.stable_diffusion import load_part, make_unet, start_from, start_gaussian
+from lutgrade.weights import read_all
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -52,8 +53,9 @@ class LDiffuser(LutDiffusion):
         scale: what residuals are multiplied by. 1 as published; 1 over their deviation, about 5, makes them of unit
             variance, for which noise schedules are made.
         unet: changes to the published U-Net, as arguments of diffusers' `UNet2DConditionModel`.
-        weights: a folder or repository of Stable Diffusion, whose U-Net is copied wherever shapes match, as the
-            published script does; None starts from Gaussian weights, as the paper says.
+        weights: what training starts from: "gaussian" for random weights, as the paper says, or a folder or
+            repository of Stable Diffusion, whose U-Net is copied wherever shapes match, as the published script does;
+            None for torch's own random weights.
         pairing: of the banks with the blocks that read them. "order", as published, gives the middle block, the only
             one with attention, the bank of `down_blocks.2.attentions.0`; "name" gives each block that of its name.
         sampling: steps, samples, temperature, guidance, dropout and seed of `LutDiffusion`.
@@ -73,25 +75,31 @@ class LDiffuser(LutDiffusion):
     ) -> None:
         side = image_side(size)
         super().__init__(diffusion, (3, side, side), **sampling)
-        self.size, self.scale, self.weights, self.pairing = size, scale, weights, pairing
+        self.size, self.scale, self.weights = size, scale, weights
         self.reader = reader
         self.unet = lut_unet(sample_size=side, **(unet or {}))
         self.blocks = ordered_blocks(self.unet)
         if not self.blocks:
             raise InputError("an L-Diffuser needs attention in its U-Net, to read the condition")
+        self.sources = pair({name: name for name in reader.names}, self.blocks, pairing)  # the bank of each block
+        reader.wanted = set(self.sources.values())  # as published, one of 16
 
     def initialise(self) -> None:
-        """Starts from published weights where they are named.
+        """Starts from the weights that are named.
 
         Raises:
             MissingWeights: they are not on this machine; says what to get and where it goes.
         """
-        self.reader.initialise()
-        if self.weights is not None:
+        read_all(self.reader.initialise, self._start)
+
+    def _start(self) -> None:
+        if self.weights == "gaussian":
+            start_gaussian(self.unet)
+        elif self.weights is not None:
             start_from(self.unet, load_part("unet", self.weights).state_dict(), "random")
 
-    def encode(self, tables: Tensor) -> Tensor:
-        """Tables `[B, 3, S, S, S]` of any size to scaled residuals `[B, 3, side, side]`."""
+    def encode(self, tables: Tensor, content: Tensor) -> Tensor:
+        """Tables `[B, 3, S, S, S]` of any size, whatever they grade, to scaled residuals `[B, 3, side, side]`."""
         return to_image(self.scale * Lut(tables).resize(self.size).residual())
 
     def decode(self, latents: Tensor) -> Tensor:
@@ -101,7 +109,8 @@ class LDiffuser(LutDiffusion):
 
     def condition(self, content: Tensor, reference: Tensor) -> Condition:
         """C (Eq. 4) of images `[B, 3, H, W]`, by the block of the U-Net that reads it: `[B, tokens, channels]`."""
-        return pair(self.reader(content, reference), self.blocks, self.pairing)
+        banks = self.reader(content, reference)
+        return {block: banks[source] for block, source in self.sources.items()}
 
     def denoise(self, noisy: Tensor, timestep: Tensor, condition: Condition) -> Tensor:
         """Eq. 5's network on scaled residuals `[B, 3, side, side]` at timesteps `[B]`."""

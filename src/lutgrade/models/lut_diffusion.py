@@ -57,8 +57,8 @@ class LutDiffusion(nn.Module, ABC):
         self.guidance, self.dropout, self.seed = guidance, dropout, seed
 
     @abstractmethod
-    def encode(self, tables: Tensor) -> Tensor:
-        """Tables `[B, 3, S, S, S]` of any size to latents `[B, *latent]`."""
+    def encode(self, tables: Tensor, content: Tensor) -> Tensor:
+        """Tables `[B, 3, S, S, S]` of any size, which grade images `[B, 3, H, W]`, to latents `[B, *latent]`."""
 
     @abstractmethod
     def decode(self, latents: Tensor) -> Tensor:
@@ -79,6 +79,16 @@ class LutDiffusion(nn.Module, ABC):
         """
         return Lut(self.draw(content, reference, self.samples, seed=seed).mean(0))
 
+    def varied(self, noise: Tensor, condition: Condition, content: Tensor) -> Tensor:
+        """The noise `[count * B, *latent]` that sampling starts from, where all of it is not wanted.
+
+        Args:
+            noise: of unit variance.
+            condition: of each.
+            content: images `[B, 3, H, W]`.
+        """
+        return noise
+
     @torch.no_grad()
     def draw(self, content: Tensor, reference: Tensor, count: int, *, seed: int | None = None) -> Tensor:
         """`count` LUTs a pair, `[count, B, 3, S, S, S]` in [0, 1]."""
@@ -97,7 +107,8 @@ class LutDiffusion(nn.Module, ABC):
         }
         generator = torch.Generator().manual_seed(self.seed if seed is None else seed)
         noise = torch.stack([torch.randn(1, *self.latent, generator=generator) for _ in range(count)])
-        start = self.temperature * noise.to(content.device).expand(-1, len(content), *self.latent).flatten(0, 1)
+        noise = noise.to(content.device).expand(-1, len(content), *self.latent).flatten(0, 1)
+        start = self.temperature * self.varied(noise, known, content)
         for latents in self.diffusion.trajectory(partial(self._guided, known), start, self.steps):
             yield latents.unflatten(0, (count, len(content)))
 

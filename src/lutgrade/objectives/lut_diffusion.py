@@ -34,7 +34,7 @@ class Diffuser(Protocol):
     diffusion: _Diffusion
     dropout: float
 
-    def encode(self, tables: Tensor) -> Tensor: ...
+    def encode(self, tables: Tensor, content: Tensor) -> Tensor: ...
     def decode(self, latents: Tensor) -> Tensor: ...
     def condition(self, content: Tensor, reference: Tensor) -> dict[str, Tensor]: ...
     def denoise(self, noisy: Tensor, timestep: Tensor, condition: dict[str, Tensor]) -> Tensor: ...
@@ -111,7 +111,7 @@ class LutDenoising:
     def _noised(self, model: Diffuser, batch: Sample, tables: Tensor) -> Noised:
         """Latents of the LUTs at random timesteps, and what the model predicts, told of their pairs."""
         with torch.no_grad():
-            latents = _tiled(model.encode(tables), self.draws)
+            latents = _tiled(model.encode(tables, batch.frames[:, 0]), self.draws)
         condition = model.condition(batch.frames[:, 0], batch.reference[:, 0])
         if model.dropout:
             kept = (torch.rand(len(tables), device=tables.device) >= model.dropout).float()
