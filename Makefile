@@ -31,4 +31,4 @@ $(STAMP): pyproject.toml constraints.txt setup.py $(wildcard src/lutgrade/ops/cs
 	@touch $@
 
 clean:
-	rm -rf .venv build demo outputs src/lutgrade.egg-info src/lutgrade/ops/*.so
+	rm -rf .venv build demo src/lutgrade.egg-info src/lutgrade/ops/*.so

@@ -15,7 +15,7 @@ from PIL import Image
 
 import lutgrade
 from clips import decode, packets, scene, write_clip
-from lutgrade.consistency import measuring, rendering
+from lutgrade.consistency import measuring, rendering, summary
 from lutgrade.consistency.distance import Consistency, Pair
 from lutgrade.consistency.outputs import MatchOutputs
 from lutgrade.consistency.plan import Clip, Segment
@@ -345,6 +345,16 @@ def test_files_that_miss_the_threshold_have_the_next_method_tried(
     again = match(clips, tmp_path / "missed", method="mkl,reinhard")
     assert (again.method, again.tries, again.after) == (report.method, report.tries, report.after)
     assert len(rendered) == 2 * len(clips)  # nothing is rendered again, the try that lost neither
+
+
+def test_clips_that_lay_closer_before_are_told(
+    clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "the clips matched before: the worst pair was 0.00 apart"
+    assert not any(said in note for note in match(clips, tmp_path / "apart").notes)
+    alike = Consistency((Pair("plain.mp4", "warm.mp4", 0.0, 0.0),))
+    monkeypatch.setattr(summary, "consistency_of", lambda *_: alike)
+    assert any(said in note for note in match(clips, tmp_path / "alike").notes)
 
 
 def test_strength_zero_copies(clips: list[Path], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lutgrade.consistency.deciding import Decision, seem_unlike
-from lutgrade.consistency.distance import signature
+from lutgrade.consistency.distance import Consistency, signature
 from lutgrade.consistency.plan import Unit
 from lutgrade.consistency.rendering import Rendered
 from lutgrade.consistency.results import MatchedClip, MatchedUnit, MatchReport
@@ -55,7 +55,7 @@ def summarise(
         tries=decision.tries,
         failed={names[index]: str(error) for index, error in sorted(run.failed.items())},
         options={key: value for key, value in asdict(options).items() if key != "target"},
-        notes=_notes(run, units, decision, rendered),
+        notes=_notes(run, units, decision, before, rendered),
         seconds=run.seconds,
     )
 
@@ -97,10 +97,15 @@ def _chosen_try(decision: Decision, rendered: Rendered) -> dict[str, Any]:
     return next((facts for facts in decision.tries if (facts["method"], facts["strength"]) == chosen), {})
 
 
-def _notes(run: Run, units: Sequence[Unit], decision: Decision, rendered: Rendered) -> tuple[str, ...]:
+def _notes(
+    run: Run, units: Sequence[Unit], decision: Decision, before: Consistency, rendered: Rendered
+) -> tuple[str, ...]:
     """What a user should know of the match as a whole."""
     options, held = run.options, _chosen_try(decision, rendered).get("held_back", {})
     notes = [f"{name} was moved only a part of the way: {why}" for name, why in held.items()]
+    was, now = before.worst, rendered.consistency.worst
+    if was is not None and now is not None and was.mean < min(now.mean, options.threshold):
+        notes.append(f"the clips matched before: the worst pair was {was.mean:.2f} apart, and is {now.mean:.2f} now")
     if rendered.consistency.distribution > options.threshold and options.groups == "none":
         unlike = seem_unlike([unit for unit in units if unit.name in rendered.after])
         listed = "; ".join(", ".join(names) for names in unlike)
