@@ -76,3 +76,14 @@ def test_a_clip_cut_short_is_still_found(clip: Path, tmp_path: Path) -> None:
     cut.write_bytes(clip.read_bytes()[: clip.stat().st_size * 3 // 4])
     with pytest.raises(InputError, match=r"cut short|cannot|header"), open_video(cut, every=1.0) as reader:
         list(reader)
+
+
+@pytest.mark.parametrize(("layers", "skips"), [(1, True), (3, False), (0, False)])
+def test_h265_with_layers_in_time_is_decoded_whole(tmp_path: Path, layers: int, skips: bool) -> None:
+    path = make_clip(tmp_path / "clip.mp4", codec="libx265", count=8, options={"x265-params": "log-level=none"})
+    content = bytearray(path.read_bytes())
+    count = content.index(b"hvcC") + 4 + 21  # the byte of its record that has the number of layers
+    content[count] = content[count] & ~(7 << 3) | layers << 3
+    path.write_bytes(content)
+    with av.open(str(path)) as container:
+        assert (Skipper.of(container.streams.video[0], 1.0) is not None) == skips

@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 _REORDER = 32  # packets, of which no codec displays one later than a packet that comes this much after it
 _AHEAD = 2 * _REORDER
 _CODECS = ("h264", "hevc")  # which say of a packet that nothing refers to it
+_LAYERS = 21  # the byte of H.265's configuration record (ISO/IEC 14496-15) that has their number
 _CONTAINERS = ("mp4", "matroska")  # whose packets are one frame each and have its timestamp
 
 
@@ -27,7 +28,7 @@ class Skipper:
     def of(cls, stream: VideoStream, every: float) -> Skipper | None:
         """None where nothing can be left out, or where packets need not say what they show."""
         codec, container = stream.codec_context.codec, stream.container.format.name
-        known = codec.canonical_name in _CODECS or codec.intra_only
+        known = (codec.canonical_name in _CODECS and not _layered(stream)) or codec.intra_only
         return cls(stream, every) if known and any(name in container for name in _CONTAINERS) else None
 
     def __init__(self, stream: VideoStream, every: float) -> None:
@@ -77,3 +78,11 @@ class Skipper:
             if wanted or not self._independent:
                 self._context.skip_frame = "DEFAULT" if wanted else "NONREF"
                 yield packet
+
+
+def _layered(stream: VideoStream) -> bool:
+    """Whether H.265 has layers in time, or may: what a layer's own frames do not refer to, those above it may."""
+    facts = stream.codec_context.extradata or b""
+    if stream.codec_context.codec.canonical_name != "hevc":
+        return False
+    return len(facts) <= _LAYERS or (facts[_LAYERS] >> 3) & 7 != 1
