@@ -194,6 +194,7 @@ def cpu_of_children() -> float:
 def upscaled(source: Path, target: Path) -> Path:
     """A clip as 1920x1080."""
     import av
+    from av.video.frame import PictureType
 
     with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
         stream = writer.add_stream("libx264", rate=24, options={"crf": "18", "preset": "veryfast"})
@@ -201,7 +202,9 @@ def upscaled(source: Path, target: Path) -> Path:
         context = stream.codec_context
         context.colorspace = context.color_primaries = context.color_trc = context.color_range = 1
         for frame in reader.decode(video=0):
-            writer.mux(stream.encode(frame.reformat(1920, 1080, "yuv420p")))
+            scaled = frame.reformat(1920, 1080, "yuv420p")
+            scaled.pict_type = PictureType.NONE  # x264 chooses, where the source's types would be kept
+            writer.mux(stream.encode(scaled))
         writer.mux(stream.encode())
     return target
 
