@@ -30,8 +30,8 @@ _NEAREST = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "mpeg4")
 _EVEN_ONLY = frozenset({"libx264", "libx265", "libsvtav1", "dnxhd", "prores_ks", "huffyuv", "utvideo", "v210"})
 _LAMBDA = 118  # FFmpeg's units of global_quality per step of a quantiser
 
-# The PSNR of veryfast at crf 14 in a quarter of its time, 1.2 to 1.5 times as large: `benchmarks/match_steps.md`. Left
-# out is what buys size with time: B-frames, CABAC, motion below whole pixels in the search, weighing by what later
+# Within 1 dB of veryfast at crf 14 in a quarter of its time, 1.2 to 1.6 times as large: `benchmarks/match_steps.md`.
+# Left out is what buys size with time: B-frames, CABAC, motion below whole pixels in the search, weighing by what later
 # frames use (mbtree), for which crf is 2 higher, and the smaller blocks of predicted frames.
 _X264 = {
     "crf": "16",
