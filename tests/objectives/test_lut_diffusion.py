@@ -50,7 +50,7 @@ def test_the_truth_scores_nothing(settings: dict[str, Any]) -> None:
     objective = LutDenoising(image=1.0, perceptual=1.0, table=1.0, draws=3, features=small_encoder())
     parts = objective(model, batch)
     assert set(parts) == {"loss", "noise", "table", "image", "perceptual"}
-    assert all(float(part) < 1e-3 for part in parts.values())
+    assert all(float(part) < 5e-3 for part in parts.values())  # the target is rounded to codes
     assert float(parts["noise"]) < 1e-6
 
 
