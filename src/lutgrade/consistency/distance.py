@@ -5,16 +5,19 @@ In the unit of their encoding: CIEDE2000 for SDR, Delta E ITP for HDR.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lutgrade.consistency.encoding import SDR, Encoding
 
 DEPTH = 7  # halvings: 128 cells stand for a distribution
+SLANT = np.array([1.0, math.pi / 3, math.e / 2])
 
 
 @dataclass(frozen=True)
@@ -114,19 +117,14 @@ def joined(parts: Sequence[Consistency]) -> Consistency:
 def equal_cells(colors: Tensor, depth: int) -> Tensor:
     """The means `[2 ** depth, 3]` of cells of equal size: colours `[N, 3]` halved at the median of their widest axis.
 
-    Means of cells vary far less from sample to sample than so many colours drawn at random would.
+    Means of cells vary far less from sample to sample than so many colours drawn at random would. The colours are
+    sorted first, along a line on which no two are likely to meet, so that nothing hangs on the order they came in.
     """
-    cells = _in_order(colors)[None]  # [cells, n, 3]
+    axes = colors.numpy().T  # [3, N]; NumPy partitions, where torch would have to sort
+    cells = axes[:, np.argsort(SLANT @ axes)][:, None]  # [3, cells, n]
     for _ in range(depth):
-        axis = cells.var(dim=1, correction=0).argmax(dim=1)  # [cells]
-        keys = cells.gather(2, axis[:, None, None].expand(-1, cells.shape[1], 1)).squeeze(-1)
-        order = keys.argsort(dim=1, stable=True)[..., None].expand_as(cells)
-        cells = cells.gather(1, order).reshape(2 * len(cells), -1, 3)
-    return cells.mean(dim=1)
-
-
-def _in_order(colors: Tensor) -> Tensor:
-    """Colours `[N, 3]` sorted by their axes in turn, so that nothing hangs on the order they came in."""
-    for axis in (2, 1, 0):
-        colors = colors[colors[:, axis].argsort(stable=True)]
-    return colors
+        widest = cells.var(axis=2).argmax(axis=0)  # [cells]
+        keys = cells[widest, np.arange(cells.shape[1])]  # [cells, n]
+        halves = np.argpartition(keys, keys.shape[1] // 2, axis=1)
+        cells = np.take_along_axis(cells, halves[None], axis=2).reshape(3, 2 * cells.shape[1], -1)
+    return torch.from_numpy(cells.mean(axis=2).T.copy())

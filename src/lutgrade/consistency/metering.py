@@ -16,6 +16,7 @@ from lutgrade.video import CodedFrame, Frame, open_video
 from lutgrade.video.convert import FrameToRgb, shrink, shrunk_size
 
 METERED = 96  # samples along the longer side of a frame, of which its mean colour is taken
+TOGETHER = 16  # frames measured at a time
 FAITHFUL = 1.0  # the mean difference from a file's first picture up to which the file holds what was rendered
 
 
@@ -30,8 +31,7 @@ class Meter:
         self.count = 0
         self._spans, self._luts, self._encoding, self._every = spans, luts, encoding, every
         self._span = 0
-        # Before and after, by span: the mean colours of its frames, three numbers each.
-        self._means = [[array("d") for _ in spans] for _ in range(2)]
+        self._means = [[MeanColors(encoding) for _ in spans] for _ in range(2)]  # before and after, by span
         self._profiler = Profiler(encoding)
         self._due = float("-inf")
         self._first: Tensor | None = None
@@ -40,14 +40,14 @@ class Meter:
         span = span_at(self._spans, frame.time)
         assert span is not None  # the spans leave no gap
         self._span = span
-        self._means[0][span].extend(self._mean(frame))
+        self._means[0][span].add(_sample(frame))
 
     def lut_of(self, index: int) -> Lut:
         """The LUT of the latest frame."""
         return self._luts[self._span]
 
     def after(self, frame: Frame | CodedFrame) -> None:
-        self._means[1][self._span].extend(self._mean(frame))
+        self._means[1][self._span].add(_sample(frame))
         self.count += 1
         if len(self._spans) == 1 and frame.time >= self._due:
             self._due = max(self._due, frame.time) + self._every
@@ -76,19 +76,36 @@ class Meter:
         difference = self._encoding.difference(measure(shown), measure(self._first)).mean()
         return self._profiler.finish() if difference <= FAITHFUL else None
 
-    def _flicker(self, means: Sequence[array[float]]) -> float:
-        parts = [torch.tensor(part, dtype=torch.float64).reshape(-1, 3) for part in means]
+    def _flicker(self, spans: Sequence[MeanColors]) -> float:
+        parts = [span.finish() for span in spans]
         total = sum(map(len, parts))
         return sum(len(part) * flicker(part, self._encoding) for part in parts) / max(1, total)
 
-    def _mean(self, frame: Frame | CodedFrame) -> list[float]:
-        if isinstance(frame, CodedFrame):
-            step = max(1, max(frame.picture.width, frame.picture.height) // METERED)
-            sample = FrameToRgb(frame.coding).sample(frame.picture, step)
-        else:
-            step = max(1, max(frame.image.shape[-2:]) // METERED)
-            sample = frame.image[:, ::step, ::step].contiguous()
-        return self._encoding.measure(sample).mean(dim=(-2, -1)).tolist()
+
+class MeanColors:
+    """The mean colours of frames, measured some at a time: a call of torch takes longer than a sample of a frame."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._encoding = encoding
+        self._waiting: list[Tensor] = []
+        self._means = array("d")  # three numbers a frame
+
+    def add(self, sample: Tensor) -> None:
+        """Takes pixels of a frame, `[3, h, w]`, code values in [0, 1]; all frames have as many."""
+        self._waiting.append(sample)
+        if len(self._waiting) == TOGETHER:
+            self._measure()
+
+    def finish(self) -> Tensor:
+        """`[T, 3]` float64, of all frames so far."""
+        self._measure()
+        return torch.tensor(self._means, dtype=torch.float64).reshape(-1, 3)
+
+    def _measure(self) -> None:
+        if self._waiting:
+            measured = self._encoding.measure(torch.stack(self._waiting))
+            self._means.extend(measured.mean(dim=(-2, -1)).flatten().tolist())
+            self._waiting.clear()
 
 
 def flicker(means: Tensor, encoding: Encoding = SDR) -> float:
@@ -100,6 +117,15 @@ def flicker(means: Tensor, encoding: Encoding = SDR) -> float:
         return 0.0
     expected = (means[:-2] + means[2:]) / 2
     return float(encoding.difference(means[1:-1].T[:, None], expected.T[:, None]).mean())
+
+
+def _sample(frame: Frame | CodedFrame) -> Tensor:
+    """Pixels of a frame at even distances, `[3, h, w]`, code values in [0, 1]."""
+    if isinstance(frame, CodedFrame):
+        step = max(1, max(frame.picture.width, frame.picture.height) // METERED)
+        return FrameToRgb(frame.coding).sample(frame.picture, step)
+    step = max(1, max(frame.image.shape[-2:]) // METERED)
+    return frame.image[:, ::step, ::step].contiguous()
 
 
 def _small(frame: Frame | CodedFrame) -> Tensor:

@@ -75,10 +75,10 @@ def match(
     probed = probe(asked)
     check_chosen(probed.clips, spec, outputs.names, probed.failed)
     settings = replace(settings, target=spec).of(probed.encoding, probed.clips)
-    models = load_models(settings.methods, probed.encoding, settings.nodes, settings.device)
     count = how_many(probed.sizes, settings.workers, settings.memory)
     with opened(outputs) as store:
         with workers(count) as processes:
+            models = load_models(settings.methods, probed.encoding, settings.nodes, settings.device)
             if count > 1:  # while they look at the clips, this process has time
                 threading.Thread(target=import_module, args=(MATCHED_BY,)).start()
             run = Run(probed.clips, outputs, settings, probed.encoding, progress, store, processes, probed.failed)

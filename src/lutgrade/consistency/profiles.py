@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from lutgrade.color.spaces import srgb_to_lab
+from lutgrade.consistency.distance import Signature, signature
 from lutgrade.consistency.encoding import SDR, Encoding, require
 from lutgrade.errors import InputError
 from lutgrade.lut.quality import HUES, hue_index
@@ -89,6 +90,11 @@ class Profile:
         jitter = torch.rand(COLORS, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         draw = (torch.arange(COLORS) + jitter) * (pixels.shape[1] / COLORS)
         return pixels[:, draw.long().clamp(max=pixels.shape[1] - 1)]
+
+    @cached_property
+    def signature(self) -> Signature:
+        """What the clip's distance to others is measured on."""
+        return signature(self.colors, self.encoding)
 
     @property
     def middle(self) -> Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lutgrade.consistency.deciding import Candidate, Decision
-from lutgrade.consistency.distance import Consistency, signature
+from lutgrade.consistency.distance import Consistency
 from lutgrade.consistency.measuring import profile_all
 from lutgrade.consistency.plan import Unit
 from lutgrade.consistency.profiles import Profile, Span
@@ -62,7 +62,7 @@ def render_one(run: Run, candidate: Candidate, units: Sequence[Unit], buckets: S
     with run.step("verify"):
         after = _after(run, units, clips)
     present = [_present(bucket, after) for bucket in buckets]
-    signatures = {name: signature(profile.colors, run.encoding) for name, profile in after.items()}
+    signatures = {name: profile.signature for name, profile in after.items()}
     return Rendered(candidate, clips, after, cubes, consistency_of(present, signatures))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from lutgrade.consistency.html import as_html
@@ -16,13 +17,14 @@ from lutgrade.video.stills import write_still
 def write_reports(report: MatchReport) -> None:
     """Writes the sheet, the JSON and the HTML into the folder of the match."""
     facts = as_dict(report)
-    with replacing(report.json) as temporary:
-        temporary.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     units = [unit for clip in report.clips for unit in clip.units]
-    with replacing(report.html) as temporary:
-        temporary.write_text(as_html(facts, units), encoding="utf-8")
-    if units:
-        write_still(_sheet(report, units), report.sheet)
+    with ThreadPoolExecutor() as pool:
+        sheet = pool.submit(_write_sheet, report, units)  # mostly scaling and compressing, beside the HTML's
+        with replacing(report.json) as temporary:
+            temporary.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        with replacing(report.html) as temporary:
+            temporary.write_text(as_html(facts, units), encoding="utf-8")
+        sheet.result()
 
 
 def as_dict(report: MatchReport) -> dict[str, Any]:
@@ -77,13 +79,15 @@ def _unit(unit: MatchedUnit) -> dict[str, Any]:
     }
 
 
-def _sheet(report: MatchReport, units: list[MatchedUnit]) -> Any:
+def _write_sheet(report: MatchReport, units: list[MatchedUnit]) -> None:
+    if not units:
+        return
     rows = [SheetRow(unit.name, *unit.pictures, _small_print(unit)) for unit in units]
     before, after = report.before.worst, report.after.worst
     notes = [f"to {report.target}, {report.method} at strength {report.strength:g}"]
     if before and after:
         notes.append(f"worst pair: {report.encoding.unit} {before.mean:.1f} before, {after.mean:.1f} after")
-    return contact_sheet(rows, title=report.output_dir.name, notes=notes)
+    write_still(contact_sheet(rows, title=report.output_dir.name, notes=notes), report.sheet)
 
 
 def _small_print(unit: MatchedUnit) -> list[str]:

@@ -93,15 +93,20 @@ class Workers:
 
 @contextmanager
 def workers(count: int) -> Iterator[Workers]:
-    """`count` processes, which share nothing with this one; 1 is this process itself."""
+    """`count` processes, which share nothing with this one and start at once; 1 is this process itself."""
     if count == 1:
         yield Workers(None, 1)
         return
     threads = max(1, cores() // count)
     context = _context()
-    made = Workers(
-        lambda: ProcessPoolExecutor(count, mp_context=context, initializer=_settle, initargs=(threads,)), count
-    )
+
+    def started() -> ProcessPoolExecutor:
+        pool = ProcessPoolExecutor(count, mp_context=context, initializer=_settle, initargs=(threads,))
+        for _ in range(count):  # it makes its processes when there is something to do
+            pool.submit(os.getpid)
+        return pool
+
+    made = Workers(started, count)
     try:
         yield made
     finally:

@@ -36,6 +36,12 @@ class PlaneCoding:
     weights: tuple[float, float]
     shift: tuple[int, int]
 
+    @property
+    def steps(self) -> tuple[float, float, float]:
+        """Of Y, R - Y and B - Y in [0, 1] terms, per code."""
+        (black, white), (_, span), (kr, kb) = self.luma, self.chroma, self.weights
+        return 1 / (white - black), 2 * (1 - kr) / span, 2 * (1 - kb) / span
+
 
 class _Codes(ctypes.Structure):
     _fields_ = (
@@ -43,7 +49,6 @@ class _Codes(ctypes.Structure):
         ("stride", ctypes.c_int64 * 3),
         ("black", ctypes.c_float),
         ("neutral", ctypes.c_float),
-        ("steps", ctypes.c_float * 3),
         ("wide", ctypes.c_int32),
         ("peak", ctypes.c_float),
     )
@@ -53,13 +58,11 @@ class _Codes(ctypes.Structure):
         item = 2 if coding.bits > 8 else 1
         for plane, shape in zip(planes, shapes, strict=True):  # the kernel goes by these alone
             assert (plane.shape, plane.itemsize, plane.strides[1]) == (shape, item, item)
-        (black, white), (neutral, span), (kr, kb) = coding.luma, coding.chroma, coding.weights
         return cls(
             (ctypes.c_void_p * 3)(*(plane.ctypes.data for plane in planes)),
             (ctypes.c_int64 * 3)(*(plane.strides[0] for plane in planes)),
-            black,
-            neutral,
-            (ctypes.c_float * 3)(1 / (white - black), 2 * (1 - kr) / span, 2 * (1 - kb) / span),
+            coding.luma[0],
+            coding.chroma[0],
             coding.bits > 8,
             (1 << coding.bits) - 1,
         )
@@ -70,7 +73,8 @@ class _PlanesJob(ctypes.Structure):
         ("source", _Codes),
         ("target", _Codes),
         ("table", ctypes.c_void_p),
-        ("weights", ctypes.c_float * 4),
+        ("steps", ctypes.c_float * 3),
+        ("weights", ctypes.c_float * 2),
         ("height", ctypes.c_int64),
         ("width", ctypes.c_int64),
         ("size", ctypes.c_int32),
@@ -98,7 +102,7 @@ class PlanesLut:
         assert table.dim() == 4
         apply_lut(torch.zeros(3, 1, 1), table, interpolation=interpolation)
         self._source, self._target = source, target
-        self._table = packed_table(table)  # kept alive here
+        self._table = packed_table(_coded(table, target))  # kept alive here
         self._size, self._tetrahedral = table.shape[-1], interpolation == "tetrahedral"
         self._run = library().lut3d_planes
         self._run.argtypes = [ctypes.POINTER(_PlanesJob), ctypes.c_int64, ctypes.c_int64]
@@ -126,7 +130,8 @@ class PlanesLut:
             _Codes.of(source, self._source, shapes),
             _Codes.of(target, self._target, shapes),
             self._table.data_ptr(),
-            (ctypes.c_float * 4)(*self._source.weights, *self._target.weights),
+            (ctypes.c_float * 3)(*self._source.steps),
+            (ctypes.c_float * 2)(*self._source.weights),
             height,
             width,
             self._size,
@@ -141,3 +146,15 @@ class PlanesLut:
                 raise LutgradeError("out of memory while a frame was graded")
 
         parallel_for(run, rows, grain=_ROWS)
+
+
+def _coded(table: Tensor, coding: PlaneCoding) -> Tensor:
+    """A table `[3, S, S, S]` to RGB as one to Y, Cr and Cb, in codes above black and neutral.
+
+    All that follows the LUT is linear in what it gives, and so may as well be done to its nodes.
+    """
+    kr, kb = coding.weights
+    red, green, blue = table.double()
+    luma = kr * red + (1 - kr - kb) * green + kb * blue
+    luma_step, red_step, blue_step = coding.steps
+    return torch.stack([luma / luma_step, (red - luma) / red_step, (blue - luma) / blue_step]).float()

@@ -15,7 +15,7 @@ from lutgrade.video.convert import LUMA_WEIGHTS, Coding, FrameToRgb
 from lutgrade.video.info import CodedFrame, Frame, VideoInfo
 from lutgrade.video.probe import Orientation, fit_within, main_stream, open_container, probe
 from lutgrade.video.skipping import Skipper
-from lutgrade.video.threads import codec_threads
+from lutgrade.video.threads import decoder_threads
 
 # Containers whose header says how long they are, so that an early end can be told from a short clip.
 _SAY_THEIR_LENGTH = ("matroska", "avi", "flv", "asf")
@@ -91,7 +91,7 @@ class AvReader:
         with open_container(info.path) as container:
             stream = main_stream(container, info.path)
             stream.thread_type = "AUTO"
-            stream.codec_context.thread_count = codec_threads()
+            stream.codec_context.thread_count = decoder_threads()
             read = _Read(info.path)
             packets = read.packets(container, stream)
             skipper = None if self._every is None else Skipper.of(stream, self._every)

@@ -82,7 +82,7 @@ class FrameToRgb:
         rows, columns = np.arange(0, frame.height, step), np.arange(0, frame.width, step)
         shifts = [(0, 0), layout.shift, layout.shift] if layout.kind == "yuv" else [(0, 0)] * 3
         parts = [
-            plane(frame, index, layout)[rows[:, None] >> down, columns >> across]
+            plane(frame, index, layout)[rows >> down].take(columns >> across, axis=1)
             for index, (across, down) in zip(layout.planes, shifts, strict=False)
         ]
         whole = replace(layout, shift=(0, 0))

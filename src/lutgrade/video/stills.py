@@ -30,7 +30,11 @@ _FORMATS = {
 IMAGE_SUFFIXES = frozenset(_FORMATS)
 _DEEP_FORMATS = ("PNG", "TIFF")
 _ALPHA_FORMATS = ("PNG", "TIFF", "WEBP")
-_LOSSY = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95, "exact": True}}  # colours below alpha 0
+_SAVED: dict[str, dict[str, object]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"quality": 95, "exact": True},  # exact: colours below alpha 0
+    "PNG": {"compress_level": 3},  # of photographs as small as 6, the default, in half the time
+}
 
 
 @dataclass(frozen=True)
@@ -202,7 +206,7 @@ def _without_alpha(image: Image.Image) -> Image.Image:
 def _encode(pixels: np.ndarray, file_format: str, like: StillInfo | None, path: Path) -> bytes:
     levels = pixels * 255
     image = Image.fromarray(np.rint(levels, out=levels).astype(np.uint8))
-    options: dict[str, object] = dict(_LOSSY.get(file_format, {}))
+    options = dict(_SAVED.get(file_format, {}))
     if file_format != "BMP" and like is not None:
         if like.icc:
             options["icc_profile"] = icc.srgb_profile()

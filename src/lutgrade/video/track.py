@@ -15,7 +15,7 @@ from lutgrade.video.encoding import Encoding
 from lutgrade.video.info import CodedFrame, Frame, VideoInfo
 from lutgrade.video.layout import layout_of
 from lutgrade.video.probe import MATRIX_NAMES, assumed_matrix
-from lutgrade.video.threads import codec_threads
+from lutgrade.video.threads import encoder_threads
 
 _FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION: durations are the frames' own, not the frame rate's
 # These write no clock finer than 1/65535 s.
@@ -53,7 +53,7 @@ class PictureTrack:
         context = stream.codec_context
         context.pix_fmt = encoding.pixel_format
         context.thread_type = "AUTO"
-        context.thread_count = codec_threads()
+        context.thread_count = encoder_threads()
         context.flags |= _FRAME_DURATION
         context.sample_aspect_ratio = info.sample_aspect_ratio
         self._tag(context)

@@ -39,7 +39,7 @@ INLINE void run(const Job *job, REAL *table_gradient, int64_t begin, int64_t end
     for (int64_t block = begin; block < end; block++) {
         int64_t line = block / across, image = line / job->height, row = line % job->height;
         int64_t column = block % across * BLOCK;
-        int n = job->width - column < BLOCK ? (int)(job->width - column) : BLOCK, padded = (n + 3) / 4 * 4;
+        int n = job->width - column < BLOCK ? (int)(job->width - column) : BLOCK, padded = (n + 7) / 8 * 8;
         const REAL *table = job->table + image * job->table_stride;
         char *source = address(&job->image, item, image, row, column);
         char *graded = address(&job->graded, item, image, row, column);
