@@ -17,7 +17,7 @@ from lutgrade.lut import Lut, identity_table
 from lutgrade.protocols import ColorMap, LutModel
 
 EDITORS = {"vcg_editor", "vcg_editor_released", "vcg_editor_small", "vcg_video_editor"}  # no LUT comes of them
-NEED_WEIGHTS = {"neural_style_paper"}  # and refuse without them: tests/models/test_neural_style.py
+NEED_WEIGHTS = {"neural_style_paper", "neural_style_vgg"}  # and refuse without them: tests/models/test_neural_style.py
 FULL_SIZE = {  # too large to run here, and most need weights: test_ldiffuser.py, test_bank_evidence.py
     "vcg",
     "vcg_released",

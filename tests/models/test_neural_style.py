@@ -10,12 +10,15 @@ import torch
 from torch import Tensor
 
 from lutgrade.checkpoints import load_model
-from lutgrade.errors import InputError
-from lutgrade.lut import assess
+from lutgrade.color.spaces import srgb_to_lab
+from lutgrade.errors import InputError, LutgradeError
+from lutgrade.lut import Lut, assess
 from lutgrade.models.early_vgg import EarlyVGG
-from lutgrade.models.encoders import SmallEncoder, VGGEncoder
+from lutgrade.models.encoders import IMAGENET_MEAN, IMAGENET_STD, SmallEncoder, VGGEncoder
 from lutgrade.models.neural_style import NeuralStyle
 from lutgrade.objectives.gram import ColorStyle
+from lutgrade.torchvision_shim import prepare_torchvision
+from lutgrade.video import open_video
 from lutgrade.weights import VGG19, MissingWeights
 from models.learned import graded_sample, pictures
 
@@ -23,10 +26,12 @@ from models.learned import graded_sample, pictures
 SHAPES = {0: (64, 3), 2: (64, 64), 5: (128, 64), 7: (128, 128), 10: (256, 128), 12: (256, 256)}
 SHAPES |= {14: (256, 256), 16: (256, 256), 19: (512, 256)}
 
+VARIABLES, OPTIMIZERS = ("lut", "pixels"), ("lbfgs", "adam")
+
 
 def style(**options: Any) -> NeuralStyle:
     features = SmallEncoder((16, 16, 16, 16), seed=0, frozen=True)
-    objective = ColorStyle(features, layers=(0,), content=0.01, style=1000.0, smoothness=0.1, monotonicity=0.1)
+    objective = ColorStyle(features, layers=(0,))
     return NeuralStyle(objective, **{"size": 9, "resolution": 32, "steps": 30, **options})
 
 
@@ -50,13 +55,58 @@ def distance(image: Tensor, reference: Tensor) -> float:
     return float((image.mean((2, 3)) - reference.mean((2, 3))).norm())
 
 
-@pytest.mark.parametrize("variable", ["lut", "pixels"])
-@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_the_grade_approaches_the_reference(variable: str, optimizer: str) -> None:
+def greys(lut: Lut) -> Tensor:
+    """What becomes of 256 greys, in codes, `[3, 256]`."""
+    return 255 * lut(torch.linspace(0, 1, 256).expand(3, 1, 256).contiguous())[:, 0]
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_grade_approaches_the_reference(variable: str, optimizer: str, device: torch.device) -> None:
     batch = graded_sample(batch=1)
-    content, reference = batch.frames[:, 0], batch.reference[:, 0]
-    graded = style(variable=variable, optimizer=optimizer)(content, reference)(content)
+    content, reference = batch.frames[:, 0].to(device), batch.reference[:, 0].to(device)
+    graded = style(variable=variable, optimizer=optimizer, steps=60)(content, reference)(content)
+    assert graded.device.type == device.type
     assert distance(graded, reference) < 0.5 * distance(content, reference)
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(("low", "high"), [(0.6, 0.0), (0.0, 0.7)], ids=["to dark", "to bright"])
+def test_tones_keep_their_order_between_bright_and_dark(variable: str, optimizer: str, low: float, high: float) -> None:
+    content, reference = low + 0.4 * pictures(0, 1), high + 0.3 * pictures(1, 1)
+    lut = style(variable=variable, optimizer=optimizer)(content, reference)[0]
+    ramp = greys(lut)
+    assert (ramp.cummax(1).values - ramp).max() < 1.5
+    lightness, graded = (srgb_to_lab(image)[0, 0].flatten() for image in (content, lut(content)))
+    order = lightness.argsort()
+    tenth = len(order) // 10
+    tenths = [graded[part].mean().item() for part in order.split(tenth)[:10]]
+    assert tenths[-1] == pytest.approx(max(tenths), abs=0.5)  # highlights stay highlights, and shadows shadows
+    assert tenths[0] == pytest.approx(min(tenths), abs=0.5)
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_real_clips_of_unlike_light_get_a_lut_without_folds_or_bands(variable: str, data_dir: Path) -> None:
+    bright, dark = (
+        next(iter(open_video(data_dir / "clips" / name, max_side=96, matrix="bt709")))
+        for name in ("bedroom.mp4", "video1.mp4")
+    )
+    model = style(variable=variable, size=33)
+    for content, reference in ((bright, dark), (dark, bright)):
+        found = assess(model(content.image[None], reference.image[None])[0]).findings
+        assert not [text for text in found if text.startswith(("not ", "banding", "inverts"))]
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_colours_that_the_content_lacks_move_like_those_beside_them(variable: str) -> None:
+    content = 0.35 + 0.3 * pictures(0, 1)
+    reference = (content.flip(-1) + torch.tensor([0.12, 0.0, -0.12])[:, None, None]).clamp(0, 1)
+    lut = style(variable=variable)(content, reference)[0]
+    beside = torch.tensor([[0.25, 0.75, 0.25, 0.75, 0.5], [0.25, 0.75, 0.75, 0.25, 0.5], [0.25, 0.75, 0.5, 0.5, 0.2]])
+    move = (lut(beside[:, None]) - beside[:, None])[:, 0]
+    assert (move[0] > 0.03).all()
+    assert (move[2] < -0.03).all()
 
 
 def test_on_the_lut_it_comes_out_smooth_and_monotone() -> None:
@@ -67,11 +117,28 @@ def test_on_the_lut_it_comes_out_smooth_and_monotone() -> None:
     assert not [finding for finding in assess(lut).findings if "monotonic" in finding]
 
 
-@pytest.mark.parametrize("variable", ["lut", "pixels"])
-def test_like_to_like_changes_little(variable: str) -> None:
+@pytest.mark.parametrize("variable", VARIABLES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_like_to_like_changes_little(variable: str, optimizer: str) -> None:
     content = pictures(0, 1)
-    graded = style(variable=variable, steps=10)(content, content)(content)
-    assert (graded - content).abs().max() < 2 / 255
+    model = style(variable=variable, optimizer=optimizer, steps=10)
+    assert (model(content, content)(content) - content).abs().max() < 2 / 255
+    again = pictures(0, 1, 34, 42)  # the same picture in other pixels
+    assert (style(variable=variable, optimizer=optimizer)(content, again)(content) - content).abs().mean() < 2 / 255
+
+
+def test_features_of_any_scale_give_the_same_grade() -> None:
+    class Scaled(SmallEncoder):
+        def forward(self, image: Tensor) -> list[Tensor]:
+            return [100 * scale for scale in super().forward(image)]
+
+    batch = graded_sample(batch=1)
+    content, graded = batch.frames[:, 0], []
+    for kind in (SmallEncoder, Scaled):
+        objective = ColorStyle(kind((16, 16, 16, 16), seed=0, frozen=True), layers=(0,))
+        model = NeuralStyle(objective, size=9, resolution=32, steps=10, optimizer="adam")
+        graded.append(model(content, batch.reference[:, 0])(content))
+    torch.testing.assert_close(*graded, rtol=0, atol=1 / 255)
 
 
 def test_works_in_inference_mode_and_is_repeatable() -> None:
@@ -84,22 +151,36 @@ def test_works_in_inference_mode_and_is_repeatable() -> None:
     assert not first.requires_grad
 
 
-def test_the_paper_preset_refuses_without_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["neural_style_paper", "neural_style_vgg"])
+def test_the_presets_of_vgg_refuse_without_weights(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    model = load_model("neural_style_paper")
+    model = load_model(name)
     with pytest.raises(MissingWeights, match=f"weights not found: get https.*{VGG19.file}") as caught:
         model(pictures(0, 1), pictures(1, 1))
     assert "\n" not in str(caught.value)
 
 
-def test_the_paper_preset_runs_with_weights(weights: Path) -> None:
-    model = load_model("neural_style_paper")
+@pytest.mark.parametrize("name", ["neural_style_paper", "neural_style_vgg"])
+def test_the_presets_of_vgg_run_with_weights(name: str, weights: Path) -> None:
+    model = load_model(name)
     assert isinstance(model, NeuralStyle)
     model.steps, model.size, model.resolution = 12, 9, 24
     batch = graded_sample(batch=1)
     content, reference = batch.frames[:, 0], batch.reference[:, 0]
     graded = model(content, reference)(content)
     assert distance(graded, reference) < distance(content, reference)
+
+
+def test_the_file_is_torchvisions() -> None:
+    prepare_torchvision()
+    models = pytest.importorskip("torchvision.models")
+    published = models.VGG19_Weights.IMAGENET1K_V1
+    assert published.url == VGG19.url
+    assert (tuple(published.transforms().mean), tuple(published.transforms().std)) == (IMAGENET_MEAN, IMAGENET_STD)
+    with torch.device("meta"):
+        state = models.vgg19().state_dict()
+    for index, shape in SHAPES.items():
+        assert tuple(state[f"features.{index}.weight"].shape) == (*shape, 3, 3)
 
 
 def test_early_vgg_is_the_beginning_of_vgg(weights: Path) -> None:
@@ -118,6 +199,11 @@ def test_a_file_that_is_no_vgg_is_refused(weights: Path) -> None:
     weights.write_bytes(b"nothing of the kind")
     with pytest.raises(InputError, match="does not hold a VGG-19"):
         EarlyVGG().initialise()
+
+
+def test_a_grade_that_diverges_is_no_grade() -> None:
+    with pytest.raises(LutgradeError, match="diverged"):
+        style(optimizer="adam", steps=3, learning_rate=float("inf"))(pictures(0, 1), pictures(1, 1))
 
 
 @pytest.mark.parametrize("options", [{"variable": "frames"}, {"optimizer": "sgd"}])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -23,11 +25,22 @@ def test_the_gram_matrix_is_its_sum() -> None:
             torch.testing.assert_close(matrices[:, i, j], expected)
 
 
-def test_the_distance_is_that_of_the_paper() -> None:
+def test_the_distance_is_that_of_the_paper_relative_to_no_features() -> None:
     a, b = (torch.rand(1, 3, 4, 5, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
-    raw = [(f.flatten(2) @ f.flatten(2).mT) for f in (a, b)]
-    expected = (raw[0] - raw[1]).square().sum() / (4 * 3**2 * 20**2)  # Eq. 4, with sums over the places
+
+    def papers(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:  # Eq. 4, with sums over the places
+        raw = [f.flatten(2) @ f.flatten(2).mT for f in (first, second)]
+        return (raw[0] - raw[1]).square().sum() / (4 * 3**2 * 20**2)
+
+    expected = papers(a, b) / papers(torch.zeros_like(b), b)
     torch.testing.assert_close(gram_distance([gram(a)], [gram(b)]), expected)
+
+
+def test_the_distance_knows_no_scale_and_layers_count_alike() -> None:
+    a, b = (gram(torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(seed))) for seed in (0, 1))
+    once = gram_distance([a], [b])
+    torch.testing.assert_close(gram_distance([a, 1e4 * a], [b, 1e4 * b]), once)
+    assert gram_distance([a], [torch.zeros_like(a)]).isfinite()
 
 
 def test_a_gram_matrix_does_not_know_where_things_are() -> None:
@@ -54,12 +67,12 @@ def test_total_variation_counts_steps() -> None:
 
 def test_only_weighted_parts_are_computed_and_they_sum_to_the_loss() -> None:
     objective = ColorStyle(
-        SmallEncoder((8, 8, 16, 16), seed=0, frozen=True), layers=(0, 1), content=2.0, style=3.0, smoothness=0.5
+        SmallEncoder((8, 8, 16, 16), seed=0, frozen=True), layers=(0, 1), content=2.0, style=3.0, regularity=0.5
     )
     content = pictures(0, 1)
     parts = objective(LutParameter(5), Sample(content[:, None], warm(content)[:, None]))
-    assert set(parts) == {"loss", "content", "style", "smoothness"}
-    torch.testing.assert_close(parts["loss"], 2 * parts["content"] + 3 * parts["style"] + 0.5 * parts["smoothness"])
+    assert set(parts) == {"loss", "content", "style", "regularity"}
+    torch.testing.assert_close(parts["loss"], 2 * parts["content"] + 3 * parts["style"] + 0.5 * parts["regularity"])
     assert parts["content"] < 1e-12  # the identity
     assert parts["style"] > 0
 
@@ -71,20 +84,47 @@ def test_the_style_of_the_reference_itself_is_no_loss() -> None:
     assert parts["loss"].item() == pytest.approx(0, abs=1e-8)
 
 
+class Counting(nn.Module):
+    """A picture as its own features; counts how often it is asked."""
+
+    read = seen = 0
+
+    def initialise(self) -> None:
+        self.read += 1
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        self.seen += 1
+        return [image]
+
+
 def test_weights_are_read_once_on_the_first_call() -> None:
-    class Counting(nn.Module):
-        calls = 0
-
-        def initialise(self) -> None:
-            self.calls += 1
-
-        def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
-            return [image]
-
     features = Counting()
     objective = ColorStyle(features, layers=(0,))
-    assert features.calls == 0
+    assert features.read == 0
     content = pictures(0, 1)
     for _ in range(2):
         objective(LutParameter(3), Sample(content[:, None], content[:, None]))
-    assert features.calls == 1
+    assert features.read == 1
+
+
+def test_a_reference_is_looked_at_once_and_another_anew() -> None:
+    features = Counting()
+    objective = ColorStyle(features, layers=(0,), content=0.0, regularity=0.0)
+    content = pictures(0, 1)[:, None]
+    first = Sample(content, warm(content))
+    parts = [objective(LutParameter(3), first) for _ in range(3)]
+    assert features.seen == 3 + 1
+    assert parts[2]["style"] == parts[0]["style"]
+    other = objective(LutParameter(3), Sample(content, content))
+    assert features.seen == 4 + 2
+    assert other["style"].item() == pytest.approx(0, abs=1e-8)
+
+
+def test_free_pixels_are_held_in_range() -> None:
+    class Picture(nn.Module):
+        def forward(self, content: torch.Tensor, reference: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+            return lambda image: image + 0.5
+
+    content = torch.full((1, 1, 3, 4, 4), 0.7)
+    parts = ColorStyle(Counting(), layers=(0,))(Picture(), Sample(content, content))
+    torch.testing.assert_close(parts["regularity"], torch.tensor(0.04))
