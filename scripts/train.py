@@ -1,4 +1,4 @@
-"""Trains a model: `python scripts/train.py experiment=nlut_small`, or in many processes with `accelerate launch`.
+"""Trains a model: `python scripts/train.py experiment=nlut_small`, or in many processes with `torchrun`.
 
 Every setting of configs/train.yaml can be given as `key=value`; `--help` lists the groups, `--cfg job` prints what
 is composed. A run lies in `outputs/train/<name>`, and `resume=true` continues it. Exits with 2 for bad input and 1

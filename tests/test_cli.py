@@ -72,6 +72,10 @@ def test_models_are_listed_with_the_default_first(capsys: pytest.CaptureFixture[
     lines = capsys.readouterr().out.splitlines()
     assert "(default)" in lines[0]
     assert any(line.startswith("reinhard ") for line in lines)
+    assert [line.split()[0] for line in lines if "needs published weights" in line] == [
+        "neural_style_paper",
+        "neural_style_vgg",
+    ]
 
 
 BAD_MEDIA: dict[str, Callable[[Path, Path], None]] = {

@@ -51,6 +51,13 @@ def describe(name: str) -> str:
     return documentation.strip().partition("\n")[0]
 
 
+def needs_weights(name: str) -> bool:
+    """Whether a model reads weights of a published network: a part of its configuration names `weights`."""
+    source = find_model(name)
+    config = _read_config(source if source.is_file() else source / CONFIG)
+    return any(part.get("weights") is not None for part in _parts(config))
+
+
 def _class_of(config: Path) -> Any:
     """What the `_target_` of a configuration file names."""
     module, _, attribute = _read_config(config)["_target_"].rpartition(".")
@@ -195,14 +202,18 @@ def _state(model: LutModel) -> dict[str, Any]:
 
 def _targets(config: Any) -> Iterator[str]:
     """Every `_target_` of a configuration, nested ones too."""
+    return (str(part["_target_"]) for part in _parts(config) if "_target_" in part)
+
+
+def _parts(config: Any) -> Iterator[Mapping[str, Any]]:
+    """Every mapping in a configuration, nested ones too."""
     if isinstance(config, Mapping):
-        if "_target_" in config:
-            yield str(config["_target_"])
+        yield config
         for value in config.values():
-            yield from _targets(value)
+            yield from _parts(value)
     elif isinstance(config, list | tuple):
         for value in config:
-            yield from _targets(value)
+            yield from _parts(value)
 
 
 def _refuse_foreign(target: str) -> None:

@@ -241,7 +241,7 @@ def _warnings(shots: list[GradedShot], options: GradeOptions) -> list[str]:
         warnings.append(
             "the reference is nearly one colour, which flattens the content: take a picture that holds more"
         )
-    amounts = sorted({f"{shot.grade.sharpness:.2f}" for shot in shots if shot.grade.sharpness != 1})
+    amounts = sorted({f"{shot.grade.sharpness:.3f}" for shot in shots if shot.grade.sharpness != 1})
     if amounts:
         said = amounts[0] if len(amounts) == 1 else f"{amounts[0]} to {amounts[-1]}"
         warnings.append(f"sharpness {said} is spatial: it was applied to the frames after the LUT and is in no .cube")

@@ -62,7 +62,7 @@ def test_a_model_from_the_training_script_grades_and_names_its_parameters(
     printed = dict(zip(words[::2], map(float, words[1::2]), strict=True))
     assert set(printed) == set(NEUTRAL)
     assert (printed["contrast"], printed["hue"], printed["sharpness"]) == (1.3, -0.02, 1.5)
-    assert captured.err.startswith("note    sharpness 1.50 is spatial")
+    assert captured.err.startswith("note    sharpness 1.500 is spatial")
     facts = json.loads(clip.with_name("clip_graded_report.json").read_text())
     assert facts["shots"][0]["parameters"] == pytest.approx(printed, abs=1e-3)
     assert facts["options"]["parameters"] == {"contrast": 1.3, "hue": -0.02, "sharpness": 1.5}

@@ -93,7 +93,7 @@ def test_mixtures_are_the_clipped_weighted_sums(folder: Path, device: torch.devi
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nowhere: no such folder of LUTs"):
+    with pytest.raises(InputError, match="nowhere: no such folder of LUTs; datasets/photos"):
         LutFiles(tmp_path / "nowhere")
     with pytest.raises(InputError, match=r"no \.cube files"):
         LutFiles(tmp_path)

@@ -53,6 +53,7 @@ def test_the_small_table_runs_anywhere(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     out = tmp_path / "outputs" / "evaluate" / "paired_mini"
     assert (out / "table.md").read_text().strip() == done.stdout.strip()
+    assert done.stdout.strip().endswith("`python scripts/evaluate.py table=paired_mini`")
     assert {path.name for path in out.iterdir()} == {"scores.jsonl", "table.csv", "table.md", "table.png", "table.tex"}
     lines = [json.loads(line) for line in (out / "scores.jsonl").read_text().splitlines()]
     assert lines[0]["kind"] == "run"
@@ -104,6 +105,7 @@ def test_outputs_of_another_method_have_their_row(tmp_path: Path) -> None:
         write_still(sample.target[0], path)
     text = made(tmp_path, "method=folder", f"path={tmp_path / 'theirs'}", "row=WCT2", "table.rows=[]")
     assert "| WCT2 | inf | 1.00 | 0.00000 |" in text
+    assert "`lutgrade.evaluation.run.evaluate`" in text, "the arguments of another program are none of ours"
     record = (tmp_path / "out" / "scores.jsonl").read_text().splitlines()[1]
     assert math.isinf(float(json.loads(record)["values"][0]))
     with pytest.raises(InputError, match="no such folder of precomputed outputs"):

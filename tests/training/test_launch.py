@@ -35,18 +35,16 @@ def trained(folder: Path, *overrides: str) -> Path:
 
 
 def script(*arguments: str, launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "ACCELERATE_USE_CPU": "true"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, *launcher, str(SCRIPT), *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
 def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
     port = str(20000 + os.getpid() % 20000)
-    # accelerate starts two processes on a machine without GPUs only when told that it has several of them
-    two = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1")
+    two = ("-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={port}")
     done = script(
-        *SMALL, f"paths.runs={tmp_path}", "name=two",
-        launcher=(*two, "--mixed_precision=no", "--dynamo_backend=no", f"--main_process_port={port}"),
+        *SMALL, f"paths.runs={tmp_path}", "name=two", launcher=two
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("checkpoint:") == 1

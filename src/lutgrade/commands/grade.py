@@ -42,7 +42,7 @@ def grade(
     report: Annotated[Path | None, typer.Option(help="The report. [beside the output]")] = None,
     extras: Annotated[bool, typer.Option("--extras/--no-extras", help="Write cube, sheet and report.")] = True,
     model: Annotated[str | None, typer.Option(help="A name of `lutgrade models`, or a checkpoint folder.")] = None,
-    strength: Annotated[float, typer.Option(help="0 changes nothing, 1 is the grade, above goes further.")] = 1.0,
+    strength: Annotated[float, typer.Option(help="0 changes nothing, 1 is the grade, up to 4 goes further.")] = 1.0,
     parameters: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=AMOUNT", help="A parameter of NCST's models by hand; can be repeated."),
@@ -59,10 +59,13 @@ def grade(
         str | None, typer.Option(help="What key frames are found by: lab_histogram, clip, dinov2, ... [lab_histogram]")
     ] = None,
     size: Annotated[
-        int | None, typer.Option(help="Nodes a side of the LUT: 17, 33 or 65. [33; 65 with --input-log]")
+        int | None, typer.Option(help="Nodes a side of the LUT, 2 to 129. [33; 65 with --input-log]")
     ] = None,
     interpolation: Annotated[Interpolation, typer.Option(help="How the LUT is read.")] = Interpolation.tetrahedral,
-    input_log: Annotated[str | None, typer.Option(help="The content's camera log encoding, such as slog3.")] = None,
+    input_log: Annotated[
+        str | None,
+        typer.Option(help="The content's log encoding: acescct, slog3, slog3-sgamut3, logc3, logc4 or vlog."),
+    ] = None,
     matrix: Annotated[Matrix | None, typer.Option(help="The YUV matrix of CONTENT, instead of what it says.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,

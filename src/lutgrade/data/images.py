@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from lutgrade.data.manifest import files_of, is_manifest
-from lutgrade.data.splits import split_of
+from lutgrade.data.splits import WHERE, split_of
 from lutgrade.errors import InputError, LutgradeError
 
 PACKAGED = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
@@ -104,7 +104,7 @@ def photo_files(
     if is_manifest(source):
         return [path for path, _ in files_of(source, split=split, role=role)]
     if not source.is_dir():
-        raise InputError(f"{source}: no such folder of images")
+        raise InputError(f"{source}: no such folder of images; {WHERE}")
     found = sorted(path for path in source.rglob("*") if is_image(path) and not path.name.startswith("."))
     if not found:
         raise InputError(f"{source}: the folder holds no images")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from lutgrade.data.splits import files_by_name, split_of
+from lutgrade.data.splits import WHERE, files_by_name, split_of
 from lutgrade.errors import InputError
 from lutgrade.lut import Lut, identity_table, looks, random_look
 from lutgrade.lut.mix import stack_tables
@@ -55,7 +55,7 @@ class LutFiles:
         mixed: float = 0.0,
     ) -> None:
         if not Path(folder).is_dir():
-            raise InputError(f"{folder}: no such folder of LUTs")
+            raise InputError(f"{folder}: no such folder of LUTs; {WHERE}")
         paths = files_by_name(folder, {".cube"})
         self.paths = split_of(paths if reserved is None else split_of(paths, "train", reserved), split, every)
         if not self.paths:

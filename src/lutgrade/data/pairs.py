@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from lutgrade.data.splits import files_by_name
+from lutgrade.data.splits import WHERE, files_by_name
 from lutgrade.errors import InputError, LutgradeError
 from lutgrade.lut import Lut
 from lutgrade.protocols import Sample
@@ -158,7 +158,7 @@ def _files(source: str | Path | Iterable[Path], suffixes: set[str], what: str) -
     if isinstance(source, str | Path):
         folder = Path(source)
         if not folder.is_dir():
-            raise InputError(f"{folder} is not a folder of {what}")
+            raise InputError(f"{folder} is not a folder of {what}; {WHERE}")
         found = files_by_name(folder, suffixes)
     else:
         found = sorted(map(Path, source), key=lambda path: path.name)

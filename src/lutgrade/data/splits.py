@@ -10,6 +10,7 @@ from lutgrade.errors import InputError
 
 T = TypeVar("T")
 SPLITS = ("train", "val")
+WHERE = "datasets/photos/README.md says which folders there are, and how to name them"  # where one is missing
 
 
 def files_by_name(folder: str | Path, suffixes: Collection[str]) -> list[Path]:

@@ -41,7 +41,7 @@ class Ranks:
 
     @classmethod
     def current(cls) -> Ranks:
-        """As `accelerate launch` says in the environment; connects the processes."""
+        """As `torchrun` or `accelerate launch` says in the environment; connects the processes."""
         found = cls(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
         if found.count > 1:
             import torch
@@ -146,12 +146,17 @@ def _device(name: str) -> str:
     return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
 
 
+def _command() -> str:
+    """What was called; of a call from Python, its name: the arguments are then those of another program."""
+    called = Path(sys.argv[0]).name == "evaluate.py"
+    return " ".join(["python", "scripts/evaluate.py", *sys.argv[1:]]) if called else "lutgrade.evaluation.run.evaluate"
+
+
 def _write(folder: Path, builder: TableBuilder, scores: Scores, config: Mapping[str, Any]) -> Path:
     """Writes the table in all its forms and every score, and prints the Markdown."""
     table = builder.table()
-    command = " ".join(["python", "scripts/evaluate.py", *sys.argv[1:]])
     facts = {**environment(), "cores": str(os.cpu_count()), "device": _device(config["device"]),
-             "seed": str(config["seed"]), "command": command}  # fmt: skip
+             "seed": str(config["seed"]), "command": _command()}  # fmt: skip
     text = markdown(table, facts)
     lines = [{"kind": "run", **facts, "config": dict(config["table"])}]
     lines += [{"kind": "score", **vars(s), "values": [_plain(v) for v in s.values]} for s in scores.scores]

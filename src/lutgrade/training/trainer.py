@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import torch
 from torch import nn
 
 from lutgrade.errors import InputError, LutgradeError
@@ -180,7 +182,9 @@ def make_accelerator(precision: Precision) -> Accelerator:
 
     AcceleratorState._reset_state()  # it is shared, and would hold a run to the precision of the one before it
     try:
-        accelerator = Accelerator(mixed_precision=precision)
+        # Without GPUs, accelerate takes each of several processes for the only one unless it is told of the CPU.
+        several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+        accelerator = Accelerator(mixed_precision=precision, cpu=several and not torch.cuda.is_available())
     except ValueError as error:
         raise InputError(f"trainer.precision={precision}: {str(error).splitlines()[0]}") from error
     if precision == "fp16" and accelerator.scaler is None:  # accelerate would train in float32 and not say so
