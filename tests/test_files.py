@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from lutgrade.errors import InputError, LutgradeError
-from lutgrade.files import make_folder, replacing, replacing_folder, save_tensors
+from lutgrade.files import (
+    check_place,
+    make_folder,
+    name_bytes,
+    remove_temporaries,
+    replacing,
+    replacing_folder,
+    save_tensors,
+    temporary_beside,
+)
 
 
 def test_the_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -123,3 +132,45 @@ def test_tensors_on_a_full_disk_are_one_line_and_those_before_stay(tmp_path: Pat
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "\N{CLAPPER BOARD}"])
+def test_the_longest_names_can_be_written(tmp_path: Path, letter: str) -> None:
+    most = name_bytes(tmp_path)
+    name = letter * ((most - 4) // len(letter.encode())) + ".txt"
+    for replace, path in (
+        (replacing, tmp_path / name),
+        (lambda p: replacing_folder(p, anything), tmp_path / name[:-4]),
+    ):
+        with replace(path) as temporary:
+            assert temporary.suffix == (path.suffix or ".partial")
+            temporary.write_text("new") if path.suffix else (temporary / "1").write_text("new")
+    assert contents(tmp_path) == {name: "new", f"{name[:-4]}/1": "new"}
+    too_long = tmp_path / f"{'x' * (most - 3)}.txt"
+    with pytest.raises(InputError, match=rf"the name takes {most + 1} bytes, and {most} are the most"):
+        check_place(too_long)
+
+
+def test_a_temporary_name_is_nobody_elses(tmp_path: Path) -> None:
+    assert len({temporary_beside(tmp_path / "a.mp4") for _ in range(99)}) == 99
+    assert temporary_beside(tmp_path / "frames.mp4", folder=True).suffix == ".partial"  # no writer takes it for a video
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    long = "x" * 248 + ".mp4"
+    frames = temporary_beside(tmp_path / "frames.v2", folder=True)
+    for path in (tmp_path / "a.mp4", tmp_path / long, tmp_path / "b.mp4"):
+        temporary_beside(path).write_text("half")
+    for folder in (frames, temporary_beside(frames, folder=True)):
+        folder.mkdir()
+        (folder / "1.png").write_text("half")
+    kept = {".a.mp4", "a.partial.mp4", ".a.0123.partial.mp4", "a.mp4"}
+    for name in kept:
+        (tmp_path / name).write_text("mine")
+    remove_temporaries(tmp_path, ["a.mp4", long, "frames.v2"])
+    left = {path.name for path in tmp_path.iterdir()} - kept
+    assert len(left) == 1
+    assert left.pop().startswith(".b.")
+    remove_temporaries(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == kept
+    remove_temporaries(tmp_path / "none")

@@ -15,6 +15,7 @@ import lutgrade.models
 from clips import scene, write_clip
 from lutgrade import paths
 from lutgrade.checkpoints import load_model, model_names
+from models import test_contract
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -50,5 +51,10 @@ def test_adding_a_model_is_one_file_and_one_yaml(tmp_path: Path, monkeypatch: py
     importlib.invalidate_caches()
     assert "mean_shift" in model_names()
     content, reference = torch.full((2, 3, 4, 4), 0.3), torch.full((2, 3, 6, 5), 0.6)
-    graded = load_model("mean_shift")(content, reference)(content)
-    assert torch.allclose(graded, torch.full_like(content, 0.6), atol=1e-6)
+    model = load_model("mean_shift", size=9)
+    assert torch.allclose(model(content, reference)(content), torch.full_like(content, 0.6), atol=1e-6)
+    test_contract.test_grades_images_of_unlike_sizes(model, 2)
+    test_contract.test_gives_a_table_per_image(model)
+    test_contract.test_a_batch_equals_a_loop(model)
+    test_contract.test_half_precision_keeps_the_table_in_full(model)
+    test_contract.test_degenerate_images_give_a_finite_map(model)

@@ -7,14 +7,14 @@ import signal
 import sys
 import traceback
 import warnings
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 import lutgrade
 from lutgrade.commands import apply, grade, lut, match, models, retouch
 from lutgrade.errors import InputError, LutgradeError
-from lutgrade.process import keep_freed_memory, quiet_threads
+from lutgrade.process import keep_freed_memory, leave, quiet_threads
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -45,10 +45,10 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # click's; some ver
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
 
 
-def main() -> None:
+def main() -> NoReturn:
     """The entry point: exits with 0, with 2 for bad input, with 1 for a failed run."""
     settle_process()
-    sys.exit(run(sys.argv[1:]))
+    leave(run(sys.argv[1:]))
 
 
 def settle_process() -> None:

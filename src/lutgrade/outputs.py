@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lutgrade.errors import InputError
 from lutgrade.evaluation.cache import file_digest
-from lutgrade.files import check_place
+from lutgrade.files import check_name, check_place
 from lutgrade.lut.formats import check_suffix
 from lutgrade.video.sequence import is_frames
 from lutgrade.video.stills import check_image_suffix
@@ -70,10 +70,10 @@ class Outputs:
         seen: set[Path] = set()
         sources = {path.resolve() for path in inputs}
         for path in self.files():
+            check_place(path)
             frames = path == self.graded and path.is_dir() and is_frames(path)  # the writer asks whose
             if path.is_dir() and not frames:
                 raise InputError(f"cannot write {path}: it is a folder of more than frames; give another --output")
-            check_place(path)
             resolved = path.resolve()
             if any(resolved == source or (frames and resolved in source.parents) for source in sources):
                 raise InputError(f"{path} is an input and is never overwritten; give another --output")
@@ -84,6 +84,7 @@ class Outputs:
             seen.add(resolved)
         if self.cube is not None:
             check_suffix(self.cube)
+            check_name(self.cube.with_name(f"{self.cube.stem}_shot001{self.cube.suffix}"))
         if self.sheet is not None:
             check_image_suffix(self.sheet)
         earlier = [] if overwrite else self._numbered_cubes()

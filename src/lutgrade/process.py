@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 import os
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 from lutgrade.errors import InputError, LutgradeError
 
@@ -21,6 +23,23 @@ def quiet_threads() -> None:
     The runtime reads it when torch is loaded; a value that is there already stays.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Has torch compute in the calling thread alone for a while: for little work in a process that is somebody else's.
+
+    There `quiet_threads` comes too late, or is not for us to say, and threads that wait for more take more than they
+    give.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def keep_freed_memory() -> None:
@@ -56,6 +75,18 @@ def one_line() -> Iterator[None]:
     except LutgradeError as error:
         say(str(error))
         sys.exit(2 if isinstance(error, InputError) else 1)
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process with an exit code, without taking apart what it has loaded, which takes torch half a second.
+
+    What asked to be called at the end is called, and what was printed is written.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more, or it is closed
+            stream.flush()
+    os._exit(code)
 
 
 def say(message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +87,12 @@ def test_bad_options_are_one_line(
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert message in line
     assert not (tmp_path / "out").exists()
+
+
+def test_a_clip_that_may_not_be_read_is_found_out_when_it_is_opened(
+    clips: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused with the options, it would stop the others."""
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode, **o: str(path) != clips[1] and access(path, mode, **o))
+    assert run(["match", *clips, "-o", str(tmp_path / "out"), *QUICK]) == 0

@@ -1,4 +1,4 @@
-"""One LUT a clip by any model, skin protection, and what is held to do harm."""
+"""One LUT a clip by any model, and skin protection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from clips import scene
 from lutgrade.checkpoints import load_model
 from lutgrade.color.spaces import lab_to_lch, srgb_to_lab
 from lutgrade.consistency.fitting import finish, fit, with_look
-from lutgrade.consistency.harm import harm_of
 from lutgrade.consistency.profiles import Profile, profile_frames
 from lutgrade.consistency.skin import protect_skin, skin_mask
 from lutgrade.consistency.targets import Member, Target, TargetSpec, build_target
@@ -74,12 +73,3 @@ def test_protected_skin_keeps_its_hue_and_chroma_but_follows_the_exposure() -> N
     sky = torch.tensor([0.3, 0.5, 0.9])[:, None, None]
     torch.testing.assert_close(protected(sky), blue(sky), atol=0.02, rtol=0)
     torch.testing.assert_close(protect_skin(blue.table, 0.0), blue.table, atol=1e-3, rtol=0)
-
-
-def test_harm_is_found() -> None:
-    colors = torch.rand(3, 4096, generator=torch.Generator().manual_seed(0))
-    assert harm_of(colors, colors, colors) == []
-    assert "clip" in harm_of(colors, (colors * 1.5).clamp(0, 1), colors)[0]
-    assert "lift" in harm_of(colors, 0.3 + 0.7 * colors, colors)[0]
-    assert "dull" in harm_of(colors, 0.7 * colors, colors)[0]
-    assert harm_of(colors, 0.3 + 0.7 * colors, 0.3 + 0.7 * colors) == []  # the target has such blacks itself

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from lutgrade.consistency.folder import opened
 from lutgrade.consistency.outputs import MatchOutputs
 from lutgrade.errors import InputError, LutgradeError
+from lutgrade.files import temporary_beside
 
 HOLD = """
 import sys, time
@@ -84,4 +86,48 @@ def test_a_disk_without_locks_is_written_to(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr("fcntl.flock", none)
     with opened(outputs(tmp_path / "out")) as store:
+        outputs(tmp_path / "out").claim(["a.mp4"])
         store.write_json("render", "k", {})
+    begun = temporary_beside(tmp_path / "out" / "a.mp4")
+    begun.write_text("half")  # maybe another match is at it
+    with opened(outputs(tmp_path / "out")):
+        pass
+    assert begun.exists()
+
+
+def test_what_was_left_half_written_goes(tmp_path: Path) -> None:
+    def left(path: Path) -> Path:
+        temporary = temporary_beside(path)
+        temporary.write_text("half")
+        return temporary
+
+    folder = tmp_path / "out"
+    with opened(outputs(folder)) as store:
+        outputs(folder).claim(["a.mp4"])
+    foreign = left(folder / "other.mp4")
+    before = left(folder / "a.mp4")
+    with pytest.raises(KeyboardInterrupt), opened(outputs(folder)):
+        assert not before.exists()
+        now = [
+            left(folder / "a.mp4"),
+            left(folder / "match_report.html"),
+            left(store.path("profile", "k", ".safetensors")),
+        ]
+        raise KeyboardInterrupt
+    assert not any(path.exists() for path in now)
+    assert foreign.exists()
+
+
+def test_a_folder_that_is_removed_meanwhile_is_a_failed_run(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with pytest.raises(LutgradeError, match="out was removed while") as failure, opened(outputs(folder)) as store:
+        shutil.rmtree(folder)
+        store.write_json("render", "k", {})
+    assert not isinstance(failure.value, InputError)
+    with opened(outputs(folder)) as store:
+        shutil.rmtree(store.folder)
+        store.write_json("render", "k", {})
+    with pytest.raises(InputError, match="no"), opened(outputs(tmp_path / "gone")) as store:
+        shutil.rmtree(store.folder)
+        raise InputError("no")
+    assert not (tmp_path / "gone").exists()

@@ -51,3 +51,20 @@ def test_a_folder_is_called_by_its_name(tmp_path: Path, monkeypatch: pytest.Monk
     inside.mkdir(parents=True)
     monkeypatch.chdir(inside)
     assert unique_names([Path(".."), Path(), Path("../inside/..")]) == ("frames", "inside", "frames_2")
+
+
+def test_names_that_some_disks_take_for_one_are_one() -> None:
+    clips = [
+        Path("x/A.mp4"),
+        Path("y/a.MP4"),
+        Path("x/\N{LATIN SMALL LETTER U WITH DIAERESIS}.mp4"),
+        Path("x/u\u0308.mp4"),
+    ]
+    assert unique_names(clips) == ("A.mp4", "a_2.MP4", clips[2].name, "u\u0308_2.mp4")
+    assert unique_names([Path("Match_Sheet.PNG")]) == ("Match_Sheet_2.PNG",)
+
+
+def test_links_in_circles_are_names_too(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.mp4"
+    loop.symlink_to(loop)
+    assert clip_named("loop", [Path("a.mp4"), loop]) == 1

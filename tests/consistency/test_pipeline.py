@@ -82,6 +82,23 @@ def test_the_report_says_what_was_done(clips: list[Path], tmp_path: Path) -> Non
         assert sheet.height > 500
 
 
+def test_the_report_says_what_became_of_each_clip_and_of_each_part(clips: list[Path], tmp_path: Path) -> None:
+    segments = (Segment(0.5, 1.0, TargetSpec.parse("palette=#ff8800,#001122")),)
+    given = [Clip(clips[0], weight=2), Clip(clips[1], segments=segments), Clip(clips[2], exclude=True)]
+    report = match(given, tmp_path / "out", target="first")
+    assert [not clip.units for clip in report.clips] == [False, False, True]
+    html = report.html.read_text()
+    for text in (
+        'warm.mp4 #2<div class="small">0.50 s to the end',
+        "to palette=#ff8800,#001122</div>",
+        "<td>cool.mp4</td><td>copied</td><td>none</td><td>excluded</td>",
+        "<td>plain.mp4</td><td>copied</td><td>none</td>",
+    ):
+        assert text in html
+    options = json.loads(report.json.read_text())["options"]
+    assert (options["weights"], options["excluded"]) == ({"plain.mp4": 2}, ["cool.mp4"])
+
+
 def test_the_clip_that_is_the_target_is_copied(clips: list[Path], tmp_path: Path) -> None:
     report = match(clips, tmp_path / "out", target="first")
     assert [matched.copied for matched in report.clips] == [True, False, False]
@@ -326,7 +343,8 @@ def test_a_threshold_that_is_missed_is_said_and_the_outputs_are_kept(tmp_path: P
     assert report.exit_code == INCONSISTENT
     assert {t["method"] for t in report.tries} == {"mkl", "reinhard"}
     assert len(report.tries) == 4  # two methods, then two strengths of the better
-    assert any("night.mp4 was moved only a part of the way" in note for note in report.notes)
+    (note,) = (note for note in report.notes if note.startswith("night.mp4 was moved only "))
+    assert report.clips[1].units[0].note == note.removeprefix("night.mp4 was ")
     assert all(matched.output.exists() for matched in report.clips)
 
 
@@ -355,6 +373,21 @@ def test_clips_that_lay_closer_before_are_told(
     alike = Consistency((Pair("plain.mp4", "warm.mp4", 0.0, 0.0),))
     monkeypatch.setattr(summary, "consistency_of", lambda *_: alike)
     assert any(said in note for note in match(clips, tmp_path / "alike").notes)
+
+
+def test_why_a_clip_was_left_is_said_truly(clips: list[Path], tmp_path: Path) -> None:
+    def notes(report: MatchReport) -> list[str]:
+        return [unit.note for matched in report.clips for unit in matched.units]
+
+    same = clip(tmp_path / "same.mp4", options={"crf": "10"})
+    nothing = match([*clips[:2], same], tmp_path / "nothing", method="identity", target="first")
+    assert nothing.exit_code == INCONSISTENT
+    assert notes(nothing) == [
+        "left as it is: it is the target",
+        "left as it is: what the method changes is not seen",
+        "left as it is: it matches already",
+    ]
+    assert notes(match(clips[:1], tmp_path / "one")) == ["left as it is: there is no other to match it with"]
 
 
 def test_strength_zero_copies(clips: list[Path], tmp_path: Path) -> None:

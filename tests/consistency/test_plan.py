@@ -56,6 +56,8 @@ def test_methods_and_strengths() -> None:
         {"every": 0.0},
         {"size": 1},
         {"groups": "faces"},
+        {"method": ["mkl", "reinhard"]},
+        {"method": "mkl,"},
         {"workers": 0},
         {"memory": -1.0},
         {"memory": INFINITY},
@@ -79,3 +81,11 @@ def test_segments_at_the_ends_leave_no_empty_span() -> None:
     assert [target_of(fitted, span, TargetSpec("first")) for span in spans_of(fitted)][::2] == [None, None]
     with pytest.raises(InputError, match="ends at 2"):
         within(clip, 2.0)
+
+
+def test_a_segment_takes_its_target_as_text_and_is_not_empty() -> None:
+    assert Segment(0, 1, "keep") == Segment(0, 1, None)
+    assert Segment(0, 1, "hero=b").target == TargetSpec("hero", "b")
+    for start, stop in ((1, 1), (2, 1), (float("nan"), 1)):
+        with pytest.raises(InputError, match="must not be empty"):
+            Clip(Path("a"), segments=(Segment(start, stop, None),))

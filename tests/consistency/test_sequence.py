@@ -151,6 +151,17 @@ def test_what_cannot_be_joined_is_refused_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_kind_of_file_that_is_not_written_is_refused_before_any_work(
+    clips: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sequence is of the first clip's kind."""
+    gif = make_clip(tmp_path / "a.gif", codec="gif", pixel_format="bgr8", matrix=None, count=4)
+    arguments = ["match", str(gif), str(clips[0]), "-o", str(tmp_path / "out"), *QUICK]
+    assert run([*arguments, "--target", "first", "--join", "cut"]) == 2
+    assert "choose .mp4, .mov or .mkv" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_sequence_of_somebody_else_is_found_before_any_work(
     clips: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from clips import scene
@@ -54,6 +57,23 @@ def test_the_average_of_one_clip_is_its_colours() -> None:
     target = built("average", one)
     difference = (target.colors.sort(dim=1).values - one[0].profile.colors.sort(dim=1).values).abs()
     assert float(difference.mean()) < 1 / 255
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 6), st.floats(0.3, 1.2), st.integers(1, 3)), min_size=2, max_size=4),
+    st.randoms(use_true_random=False),
+)
+def test_a_weight_acts_as_repetition_in_whatever_order(drawn: list[tuple[int, float, int]], random: Random) -> None:
+    profiles = [(profile(seed, gain), times) for seed, gain, times in drawn]
+    weighted = [Member(str(i), str(i), found, float(times)) for i, (found, times) in enumerate(profiles)]
+    repeated = [member._replace(weight=1.0) for member in weighted for _ in range(int(member.weight))]
+    random.shuffle(repeated)
+    scaled = [member._replace(weight=7 * member.weight) for member in weighted]
+    once, often, more = (built("average", of).colors.sort(dim=1).values for of in (weighted, repeated, scaled))
+    for other in (often, more):  # which colours stand for the rarest ones hangs on rounding
+        assert float((other - once).abs().mean()) < 1e-3
+        assert float(((other - once).abs() > 5e-3).double().mean()) < 2e-2
 
 
 def test_weights_pull_the_average() -> None:
@@ -132,3 +152,10 @@ def test_a_lut_is_a_look_on_top_of_the_average(tmp_path: Path) -> None:
 def test_bad_targets_are_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         TargetSpec.parse(text)
+
+
+def test_a_target_is_checked_however_it_is_made() -> None:
+    with pytest.raises(InputError, match="no target 'median'"):
+        TargetSpec("median")
+    with pytest.raises(InputError, match="no target 'average=3'"):
+        TargetSpec("average", "3")

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,17 +21,38 @@ from lutgrade.errors import InputError, LutgradeError
 
 HD = (1920, 1080)
 SLEEPS = """
-import os, pathlib, sys, time
-from lutgrade.consistency.workers import workers
+import os, pathlib, time
 
 def sleep(told):
     pathlib.Path(told).write_text(str(os.getpid()))
     time.sleep(600)
-
-if __name__ == "__main__":
-    with workers(2) as pool:
-        list(pool.run(sleep, [(sys.argv[1],)]))
 """
+SCRIPT = """
+import signal, sys
+from sleeps import sleep
+from lutgrade.consistency.workers import workers
+
+print("begun", flush=True)
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+with workers(2) as pool:
+    assert {done.result for _, done in pool.run(abs, [(-1,), (-2,)])} == {1, 2}
+    list(pool.run(sleep, [(sys.argv[1],)]))
+"""
+
+
+@contextmanager
+def sleeping(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A script whose worker sleeps, and the worker's number."""
+    script, told = folder / "script.py", folder / "told"
+    script.write_text(SCRIPT)
+    (folder / "sleeps.py").write_text(SLEEPS)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, str(script), str(told)], start_new_session=True, **pipes) as process:
+        try:
+            assert within(120, lambda: told.exists() and told.read_text() != "")
+            yield process, int(told.read_text())
+        finally:
+            process.kill()
 
 
 def work(value: int) -> int:
@@ -102,14 +124,28 @@ def test_the_cpu_time_of_workers_is_counted() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 def test_workers_end_with_a_match_that_is_killed(tmp_path: Path) -> None:
-    script, told = tmp_path / "script.py", tmp_path / "told"
-    script.write_text(SLEEPS)
-    process = subprocess.Popen([sys.executable, str(script), str(told)])
-    assert within(120, lambda: told.exists() and told.read_text() != "")
-    worker = int(told.read_text())
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert within(60, lambda: not alive(worker))
+    with sleeping(tmp_path) as (process, worker):
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert within(60, lambda: not alive(worker))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize("whole_group", [False, True])
+def test_an_interrupt_waits_for_no_clip(tmp_path: Path, whole_group: bool) -> None:
+    """SIGTERM to the match alone, or Ctrl-C, which a terminal sends to its processes as well."""
+    with sleeping(tmp_path) as (process, worker):
+        if whole_group:
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            process.send_signal(signal.SIGTERM)
+        said, errors = process.communicate(timeout=60)
+        assert process.returncode != 0
+        assert errors.count("Traceback") == 1  # that of the script
+        assert "KeyboardInterrupt" in errors
+        assert said == "begun\n"  # workers do not run it again
+        assert not alive(worker)
 
 
 def within(seconds: float, happens: Callable[[], bool]) -> bool:

@@ -6,6 +6,8 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -156,6 +158,98 @@ def test_unlike_clips_become_as_long_and_as_large(tmp_path: Path, crossfade: flo
     assert a.shape == b.shape
     assert np.abs(a.astype(int) - b).mean() < 4  # two encoders' losses, and two scalers
     assert samples(ours).shape == samples(theirs).shape
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("counts", [(6, 1, 1, 6), (1, 1), (1,)])
+def test_clips_of_one_frame(tmp_path: Path, counts: tuple[int, ...]) -> None:
+    options = {"codec": "ffv1", "pixel_format": "gbrp10le", "rate": Fraction(24000, 1001)}
+    clips = [make_clip(tmp_path / f"{i}.mkv", count=count, **options) for i, count in enumerate(counts)]
+    ours, theirs = tmp_path / "ours.mkv", tmp_path / "theirs.mkv"
+    run(join_line(join([JoinClip(clip) for clip in clips], ours, crossfade=0), theirs))
+    assert_same_pictures(ours, theirs, "gbrp10le", vignette=False)
+    assert [frame.pts for frame in decoded(ours)] == [frame.pts for frame in decoded(theirs)]
+
+
+@needs_ffmpeg
+def test_shots_and_sound_of_a_clock_that_begins_late(tmp_path: Path, cubes: tuple[Path, Path]) -> None:
+    """The file's clock begins at 0.4 s with its sound, the pictures are a tenth of a second later."""
+    clip = tmp_path / "late.mkv"
+    whole = make_clip(tmp_path / "a.mkv", codec="ffv1", pixel_format="gbrp10le", size=(96, 64), audio="pcm_s16le")
+    with av.open(str(whole)) as source, av.open(str(clip), "w") as output:
+        streams = [output.add_stream_from_template(stream, opaque=True) for stream in source.streams]
+        for packet in source.demux():
+            if packet.size:
+                shift = 500 if packet.stream_index == 0 else 400
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                packet.stream = streams[packet.stream_index]
+                output.mux(packet)
+    info = open_video(clip).info
+    assert (info.start, info.origin) == (Fraction(1, 2), Fraction(2, 5))
+    shots: Cubes = [(0, cubes[0]), (0.5 + 3 / 25, cubes[1])]
+    effects = Effects()
+
+    def grade(frame: Frame) -> Tensor:
+        return graded_by([(0, cubes[0]), (3 / 25, cubes[1])], effects)(frame.index)(frame.image)
+
+    ours, theirs, graded = (tmp_path / f"{name}.mkv" for name in ("ours", "theirs", "graded"))
+    plan = join([JoinClip(clip, grade)], ours)
+    run(join_line(plan, theirs, [shots]))
+    run(grade_line(info, graded, plan.encoding, shots))
+    assert_same_pictures(ours, theirs, "gbrp10le", vignette=False)
+    assert_same_pictures(ours, graded, "gbrp10le", vignette=False)
+    a, b = samples(ours), samples(theirs)
+    assert a.shape == b.shape
+    assert np.abs(a - b).max() <= 1
+    assert np.abs(a[0, :4800] - samples(whole)[0, 4800:9600]).max() <= 1
+
+
+@needs_ffmpeg
+def test_alpha_and_the_shape_of_pixels(tmp_path: Path, cubes: tuple[Path, Path]) -> None:
+    clip = tmp_path / "a.mkv"
+    with av.open(str(clip), "w") as output:
+        stream = output.add_stream("ffv1", rate=25, width=96, height=64)
+        stream.pix_fmt = "gbrap10le"
+        pixels = np.random.default_rng(0).integers(0, 65536, (64, 96, 4), np.uint16)
+        for index in range(4):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgba64le").reformat(format="gbrap10le")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    effects = parse_effects(EFFECTS["all"])
+    grade = FinishedGrade.of(Lut.load(cubes[0]), effects)
+    ours, theirs = tmp_path / "ours.mkv", tmp_path / "theirs.mkv"
+    plan = join([JoinClip(clip, lambda frame: grade(frame.image))] * 2, ours, crossfade=0.08)
+    run(join_line(plan, theirs, [[(0, cubes[0])]] * 2, effects))
+    assert_same_pictures(ours, theirs, "gbrp10le", vignette=True)
+    wide = replace(open_video(clip).info, sample_aspect_ratio=Fraction(4, 3))
+    assert "vignette=angle=0.7:aspect=4/3" in grade_line(wide, theirs, plan.encoding, effects=effects)
+
+
+@needs_ffmpeg
+def test_names_that_look_like_options_or_protocols(
+    tmp_path: Path, cubes: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, out in (("-y.mp4", "a:b.mp4"), ("a:c.mp4", "-n.mp4")):
+        clip = make_clip(tmp_path / name, count=2).relative_to(tmp_path)
+        info = open_video(clip).info
+        cube = cubes[0].relative_to(tmp_path)
+        run(grade_line(info, Path(out), choose_encoding(info, lambda _: True, (64, 48)), [(0, cube)]))
+        assert len(decoded(tmp_path / out)) == 2
+
+
+def test_a_cover_picture_is_not_taken_for_the_clip(tmp_path: Path) -> None:
+    info = open_video(make_clip(tmp_path / "a.mp4", count=2)).info
+    line = grade_line(info, tmp_path / "b.mp4", choose_encoding(info, lambda _: True, (64, 48)))
+    assert "'[0:V]scale" in line  # FFmpeg's V is v without cover pictures
+
+
+def test_hevc_is_tagged_as_the_writer_tags_it(tmp_path: Path) -> None:
+    info = open_video(make_clip(tmp_path / "a.mp4", count=2)).info
+    encoding = choose_encoding(info, lambda _: True, (64, 48), codec="hevc")
+    assert "-tag:v hvc1" in grade_line(info, tmp_path / "b.mp4", encoding)
+    assert "-tag:v" not in grade_line(info, tmp_path / "b.mkv", encoding)
 
 
 @pytest.mark.parametrize("name", EFFECTS)

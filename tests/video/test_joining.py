@@ -17,7 +17,7 @@ from lutgrade.errors import InputError
 from lutgrade.video.joining import JoinClip, join, plan_join
 from lutgrade.video.sound import fade
 from video.hdr_clips import make_hdr_clip
-from video.video_clips import decoded, make_clip, moving_gradient
+from video.video_clips import decoded, frame_of, make_clip, moving_gradient, planes_of
 
 LOSSLESS = {"codec": "ffv1", "pixel_format": "gbrp10le", "audio": "pcm_s16le"}
 
@@ -164,6 +164,79 @@ def test_unlike_sound_is_resampled(clips: tuple[Path, Path], tmp_path: Path) -> 
     assert np.abs(second[6000:30000]).max() == pytest.approx(2**0.5 * 8000 / 32768, rel=0.02)  # FFmpeg's mix
     spectrum = np.abs(np.fft.rfft(second[6000:30000]))
     assert spectrum.argmax() == 1000 * 24000 / 48000
+
+
+def clip_with_sound(path: Path, blocks: list[tuple[float, np.ndarray, str]]) -> Path:
+    """20 frames at 25 a second, and blocks of AC-3 sound `[C, N]` at 48 kHz from times in seconds on."""
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("ffv1", rate=25, width=64, height=48)
+        video.pix_fmt, video.codec_context.colorspace = "yuv420p", 1
+        audio = output.add_stream("ac3", rate=48000, layout=blocks[0][2])
+        for index in range(20):
+            frame = av.VideoFrame(64, 48, "yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            output.mux(video.encode(frame))
+        output.mux(video.encode(None))
+        for start, samples, layout in blocks:
+            encoder = av.CodecContext.create("ac3", "w")
+            encoder.rate, encoder.layout, encoder.format = 48000, layout, "fltp"
+            encoder.time_base = Fraction(1, 48000)
+            heard = av.AudioFrame.from_ndarray(samples.astype(np.float32), format="fltp", layout=layout)
+            heard.rate, heard.pts, heard.time_base = 48000, 0, Fraction(1, 48000)
+            for packet in (*encoder.encode(heard), *encoder.encode(None)):
+                packet.pts = packet.dts = packet.pts + round(start * 48000)
+                packet.time_base, packet.stream = Fraction(1, 48000), audio
+                output.mux(packet)
+    return path
+
+
+def tone(seconds: float, channels: int = 1) -> np.ndarray:
+    wave = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(round(seconds * 48000)) / 48000)
+    return np.repeat(wave[None], channels, axis=0)
+
+
+def loud(samples: np.ndarray, start: float, end: float) -> bool:
+    return bool(np.abs(samples[round(start * 48000) : round(end * 48000)]).max() > 0.2)
+
+
+def test_sound_after_a_gap_keeps_to_its_pictures(clips: tuple[Path, Path], tmp_path: Path) -> None:
+    path = clip_with_sound(tmp_path / "gap.mkv", [(0, tone(0.1), "mono"), (0.5, tone(0.1), "mono")])
+    heard = sound(joined([clips[0], path], tmp_path / "out.mkv", crossfade=0))[round(0.48 * 48000) :]
+    assert [loud(heard, *span) for span in ((0, 0.1), (0.2, 0.45), (0.5, 0.6))] == [True, False, True]
+
+
+def test_sound_may_change_its_channels_on_the_way(tmp_path: Path) -> None:
+    path = clip_with_sound(tmp_path / "a.mkv", [(0, tone(0.256, 2), "stereo"), (0.512, tone(0.256), "mono")])
+    heard = sound(joined([path], tmp_path / "out.mkv", crossfade=0))
+    assert len(heard) == pytest.approx(0.8 * 48000, abs=2 * 1536)  # AC-3's frames
+    assert [loud(heard, *span) for span in ((0.02, 0.2), (0.3, 0.5), (0.53, 0.75))] == [True, False, True]
+
+
+def test_alpha_fades_with_the_pictures(tmp_path: Path) -> None:
+    def half(right: int) -> Path:
+        """Four pictures that are opaque on the left."""
+        alpha = np.where(np.arange(64) < 32, 1023, right)[None].repeat(48, 0)
+        path = tmp_path / f"{right}.mkv"
+        with av.open(str(path), "w") as output:
+            stream = output.add_stream("ffv1", rate=25, width=64, height=48)
+            stream.pix_fmt = "gbrap10le"
+            for index in range(4):
+                frame = frame_of("gbrap10le", [np.full((48, 64), 300)] * 3 + [alpha])
+                frame.pts, frame.time_base = index, Fraction(1, 25)
+                output.mux(stream.encode(frame))
+            output.mux(stream.encode(None))
+        return path
+
+    opaque = make_clip(tmp_path / "opaque.mkv", codec="ffv1", pixel_format="gbrp10le", size=(32, 48), count=4)
+    result = joined([half(0), half(1023), opaque], tmp_path / "out.mkv", crossfade=0.08)
+    alphas = [planes_of(frame)[3][24, [8, 56]].tolist() for frame in decoded(result)]
+    assert alphas == [[1023, 0], [1023, 0], [1023, 0], [1023, 512], *[[1023, 1023]] * 4]
+
+
+def test_what_the_encoding_loses_is_said(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mov", codec="prores_ks", pixel_format="yuv444p10le", count=2)
+    with pytest.warns(UserWarning, match=r"out.mov: 12 bits per channel become 10"):
+        joined([clip], tmp_path / "out.mov")
 
 
 def test_without_any_sound_there_is_no_stream(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,33 +17,35 @@ from lutgrade.video import Frame, open_video
 from lutgrade.video.timeline import Placement, Timeline, at_rate, count_frames, fit
 from video.video_clips import make_clip
 
-
-def frames(times: list[float]) -> Iterator[Frame]:
-    for index, time in enumerate(times):
-        yield Frame(torch.empty(0), pts=index, index=index, time=time)
+MILLISECONDS = Fraction(1, 1000)
 
 
-def picked(times: list[float], rate: Fraction, count: int) -> list[int]:
-    return [frame.index for frame in at_rate(frames(times), rate, count)]
+def picked(times: Sequence[int], time_base: Fraction, rate: Fraction | int, count: int) -> list[int]:
+    """The indices of the frames at a rate, of frames at times in units of a time base."""
+    frames = [Frame(torch.empty(0), pts, index, float(pts * time_base)) for index, pts in enumerate(times)]
+    return [frame.index for frame in at_rate(frames, time_base, Fraction(rate), count)]
 
 
 def test_frames_of_the_same_rate_pass() -> None:
-    times = [i * 1001 / 24000 + 3.2 for i in range(100)]
-    assert picked(times, Fraction(24000, 1001), 100) == list(range(100))
+    times = [3200 + round(i * 1001 / 24) for i in range(100)]
+    assert picked(times, MILLISECONDS, Fraction(24000, 1001), 100) == list(range(100))
 
 
 def test_other_rates_repeat_or_drop() -> None:
-    assert picked([0, 0.1, 0.2], Fraction(20), 6) == [0, 0, 1, 1, 2, 2]
-    assert picked([i / 50 for i in range(10)], Fraction(25), 5) == [0, 2, 4, 6, 8]
+    assert picked([0, 100, 200], MILLISECONDS, 20, 6) == [0, 0, 1, 1, 2, 2]
+
+
+def test_times_half_way_between_ticks_go_to_the_later_one_at_any_time() -> None:
+    assert picked(range(1000), Fraction(1, 50), 25, 500) == list(range(0, 1000, 2))
 
 
 def test_a_gap_holds_the_frame_before_it() -> None:
-    assert picked([0, 0.04, 0.2], Fraction(25), 7) == [0, 1, 1, 1, 1, 2, 2]
+    assert picked([0, 40, 200], MILLISECONDS, 25, 7) == [0, 1, 1, 1, 1, 2, 2]
 
 
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=20, unique=True), st.integers(1, 60))
 def test_the_count_is_kept_whatever_the_times(milliseconds: list[int], count: int) -> None:
-    indices = picked([ms / 1000 for ms in sorted(milliseconds)], Fraction(30), count)
+    indices = picked(sorted(milliseconds), MILLISECONDS, 30, count)
     assert len(indices) == count
     assert indices == sorted(indices)
 
@@ -65,6 +67,7 @@ def test_clips_overlap_by_the_fade() -> None:
     assert timeline.ends == [12, 28, 33]
     paths = [Path(name) for name in "abc"]
     timeline.check(paths)
+    Timeline((11, 11), 5, Fraction(25)).check(paths[:2])
     with pytest.raises(InputError, match=r"b: 0.80 s are too short for cross-fades of 0.44 s; 0.40 s fit"):
         Timeline((12, 20, 12), 11, Fraction(25)).check(paths)
 

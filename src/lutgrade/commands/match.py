@@ -26,7 +26,7 @@ class Groups(StrEnum):
 
 
 def match(
-    clips: Annotated[list[Path], typer.Argument(help="Videos, images or folders of frames.")],
+    clips: Annotated[list[Path], typer.Argument(readable=False, help="Videos, images or folders of frames.")],
     output_dir: Annotated[
         Path | None, typer.Option("--output-dir", "-o", help="Takes the clips under their names. [matched]")
     ] = None,
@@ -55,13 +55,22 @@ def match(
         typer.Option(help="Match clips of like content only: by CLIP features, Lab profiles, or the first there is."),
     ] = Groups.none,
     group: Annotated[
-        list[str] | None, typer.Option(help="CLIP,CLIP,... to match with each other only; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="CLIP,CLIP,...", help="Clips to match with each other only; may be repeated."),
     ] = None,
-    weight: Annotated[list[str] | None, typer.Option(help="CLIP=WEIGHT in an average; may be repeated.")] = None,
-    exclude: Annotated[list[str] | None, typer.Option(help="A clip to copy as it is; may be repeated.")] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CLIP=WEIGHT", help="How much a clip counts in an average; may be repeated."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="CLIP", help="A clip to copy as it is; may be repeated.")
+    ] = None,
     segment: Annotated[
         list[str] | None,
-        typer.Option(help="CLIP@FROM-TO=TARGET: seconds that are meant to differ; `keep` is a target here."),
+        typer.Option(
+            metavar="CLIP@FROM-TO=TARGET",
+            help="Seconds of a clip that are meant to differ; `keep` is a target here. May be repeated.",
+        ),
     ] = None,
     per_shot: Annotated[bool, typer.Option("--per-shot/--whole", help="One LUT per shot, or one per clip.")] = False,
     every: Annotated[float, typer.Option(help="Seconds between the frames that are looked at.")] = 1.0,
@@ -130,7 +139,8 @@ def match(
 def show(report: MatchReport) -> None:
     """Prints what was written, how consistent it is, and where the time went."""
     for clip in report.clips:
-        typer.echo(f"{'copied ' if clip.copied else 'graded '} {clip.output}")
+        why = "; ".join(dict.fromkeys(unit.note for unit in clip.units)) or "excluded"
+        typer.echo(f"copied  {clip.output} ({why})" if clip.copied else f"graded  {clip.output}")
     for label, path in (("sheet", report.sheet), ("report", report.html)):
         typer.echo(f"{label:7} {path}")
     before, after, unit = report.before.worst, report.after.worst, report.encoding.unit

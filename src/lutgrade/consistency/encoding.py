@@ -22,7 +22,7 @@ DIFFUSE_WHITE, BRIGHTEST = 203.0, 1000.0  # cd/m^2 (BT.2408), of a preview
 BT2020 = 9  # code point of ITU-T H.273
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Encoding:
     """How clips of one kind are looked at.
 
@@ -58,6 +58,9 @@ class Encoding:
     black: float
     nodes: int
     space: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Encoding({self.name})"
 
     @property
     def is_hdr(self) -> bool:

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ th{vertical-align:bottom}td{overflow-wrap:anywhere}
 """
 _NUMBER = re.compile(r"-?[\d.]+(?: (?:&plusmn;|to) [\d.]+)?")
 _PLOT = 380  # pixels a side
+_LABEL = 13  # pixels from label to label
 _HEIGHT = 180  # pixels of an embedded picture
 
 
@@ -52,8 +54,8 @@ def as_html(facts: dict[str, Any], units: Sequence[MatchedUnit]) -> str:
         _tries(facts),
         "<h2>Clips</h2>",
         _clips(facts),
-        f'<p class="small">Seconds: {escape(_joined(facts["seconds"]))}. Decode, grade and encode overlap and are '
-        f"summed over the clips. {escape(_joined(facts['environment']))}.</p>",
+        f'<p class="small">Seconds, but for this report: {escape(_joined(facts["seconds"]))}. Decode, grade and encode '
+        f"overlap and are summed over the clips. {escape(_joined(facts['environment']))}.</p>",
     ]
     title = (
         "<meta charset=utf-8><meta name=viewport content='width=device-width'><title>Clip consistency</title>"
@@ -76,13 +78,27 @@ def _worst(facts: dict[str, Any]) -> str:
 
 def _pictures(units: Sequence[MatchedUnit]) -> str:
     rows = []
+    several = [len({getattr(unit, what) for unit in units}) > 1 for what in ("group", "target")]
     for unit in units:
         before, after = (
             f'<img alt="{escape(unit.name)} {when}" src="{_embedded(picture)}">'
             for when, picture in zip(("before", "after"), unit.pictures, strict=True)
         )
-        rows.append([escape(unit.name), before, after, escape(unit.note)])
+        rows.append([_heading(unit, *several), before, after, escape(unit.note)])
     return _table(["clip", "before", "after", ""], rows)
+
+
+def _heading(unit: MatchedUnit, groups: bool, targets: bool) -> str:
+    """The name of a unit, its seconds, and where there are several of them its group and its target."""
+    (start, stop), lines = unit.span, []
+    if isfinite(start) or isfinite(stop):
+        lines.append(f"{start:.2f} s" if isfinite(start) else "start")
+        lines[0] += f" to {stop:.2f} s" if isfinite(stop) else " to the end"
+    if groups and unit.group:
+        lines.append(f"group {unit.group}")
+    if targets and unit.target:
+        lines.append(f"to {unit.target}")
+    return f'{escape(unit.name)}<div class="small">{_lines(lines)}</div>' if lines else escape(unit.name)
 
 
 def _pairs(facts: dict[str, Any]) -> str:
@@ -144,12 +160,19 @@ def _tries(facts: dict[str, Any]) -> str:
 
 
 def _clips(facts: dict[str, Any]) -> str:
-    rows, clean = [], "clean" if facts["encoding"] == SDR.name else ""  # LUTs of HDR are not judged
+    rows, clean = [], "clean" if facts["encoding"] == SDR.name else "not judged"  # what is expected is expected of SDR
     for clip in facts["clips"]:
-        flicker = clip["flicker"]
+        flicker, units = clip["flicker"], clip["units"]
         shown = f"{flicker['before']:.2f} to {flicker['after']:.2f}" if flicker else "copied" if clip["copied"] else ""
-        findings = [finding for unit in clip["units"] for finding in unit["quality"]]
-        rows.append([escape(Path(clip["output"]).name), shown, _lines(findings) or clean, _lines(clip["notes"])])
+        findings = [
+            f"#{number}: {finding}" if len(units) > 1 else finding
+            for number, unit in enumerate(units, start=1)
+            for finding in unit["quality"]
+        ]
+        if not any(unit["cube"] for unit in units):
+            findings = ["none"]
+        notes = [*clip["notes"], *([] if units else ["excluded"])]
+        rows.append([escape(Path(clip["output"]).name), shown, _lines(findings) or clean, _lines(notes)])
     return _table(["file", "flicker", "LUT", "notes"], rows)
 
 
@@ -168,18 +191,32 @@ def _plot(units: Sequence[MatchedUnit], axes: Sequence[str]) -> str:
         f'<text x="{_PLOT - 26}" y="{middle - 4}" font-size="12" fill="#999">+{axes[1]}</text>',
         f'<text x="{middle + 4}" y="12" font-size="12" fill="#999">+{axes[2]}</text>',
     ]
-    for name, before, after in points:
+    label_heights = _apart([at(before)[1] for _, before, _ in points])
+    for (name, before, after), height in zip(points, label_heights, strict=True):
         (x, y), (u, v) = at(before), at(after)
         parts.append(f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{u:.1f}" y2="{v:.1f}" stroke="#bbb"/>')
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="none" stroke="#b00020"/>')
         parts.append(f'<circle cx="{u:.1f}" cy="{v:.1f}" r="4" fill="#1b6e3c"/>')
         inwards = f'x="{x - 8:.1f}" text-anchor="end"' if x > middle else f'x="{x + 8:.1f}"'  # names stay inside
-        parts.append(f'<text {inwards} y="{y + 4:.1f}" font-size="12" fill="#444">{escape(name)}</text>')
+        parts.append(f'<text {inwards} y="{height + 4:.1f}" font-size="12" fill="#444">{escape(name)}</text>')
     size = f'width="{_PLOT}" height="{_PLOT}" viewBox="0 0 {_PLOT} {_PLOT}"'
     caption = (
         f"<figcaption>Mean {axes[1]} and {axes[2]} (to &plusmn;{reach:.0f}): rings before, dots after.</figcaption>"
     )
     return f'<figure><svg xmlns="http://www.w3.org/2000/svg" {size}>{"".join(parts)}</svg>{caption}</figure>'
+
+
+def _apart(heights: Sequence[float]) -> list[float]:
+    """Heights of labels in pixels, moved down and then up as far as labels beside them and the lower edge need."""
+    placed, order = list(heights), sorted(range(len(heights)), key=heights.__getitem__)
+    free, end = 0.0, _PLOT - 5.0
+    for index in order:
+        placed[index] = max(placed[index], free)
+        free = placed[index] + _LABEL
+    for index in reversed(order):
+        placed[index] = min(placed[index], end)
+        end = placed[index] - _LABEL
+    return placed
 
 
 def _embedded(image: Tensor) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,16 +13,31 @@ SHEET, HTML, JSON, SEQUENCE = "match_sheet.png", "match_report.html", "match_rep
 
 
 def unique_names(clips: Sequence[Path]) -> tuple[str, ...]:
-    """The clips' own names; one that came before, or that a match gives another file, gets a number: `a_2.mp4`."""
+    """The clips' own names; one that came before, or that a match gives another file, gets a number: `a_2.mp4`.
+
+    Names that some disks take for one, such as `a.mp4` and `A.mp4`, are one here.
+    """
     names: list[str] = []
+    taken = {SHEET, HTML, JSON}
     for clip in clips:
-        own = clip.resolve() if clip.name in ("", "..") else clip
+        own = real(clip) if clip.name in ("", "..") else clip
         name, count = own.name, 1
-        while name in (*names, SHEET, HTML, JSON) or Path(name).stem == SEQUENCE:
+        while folded(name) in taken or folded(Path(name).stem) == SEQUENCE:
             count += 1
             name = f"{own.stem}_{count}{own.suffix}"
         names.append(name)
+        taken.add(folded(name))
     return tuple(names)
+
+
+def folded(name: str) -> str:
+    """Alike for names that disks of some systems take for one: of other case, or other code points of one letter."""
+    return unicodedata.normalize("NFC", name.casefold())
+
+
+def real(path: Path) -> Path:
+    """The absolute path without links; of links that go round in circles, one of them."""
+    return Path(os.path.realpath(path))
 
 
 def clip_named(text: str, clips: Sequence[Path]) -> int:
@@ -30,7 +47,7 @@ def clip_named(text: str, clips: Sequence[Path]) -> int:
         InputError: it means none of the clips, or several that are not the same file.
     """
     readings = (
-        [clip.resolve() == Path(text).resolve() for clip in clips],
+        [real(clip) == real(Path(text)) for clip in clips],
         [clip.name == text for clip in clips],
         [name == text for name in unique_names(clips)],
         [clip.stem == text for clip in clips],
@@ -39,7 +56,7 @@ def clip_named(text: str, clips: Sequence[Path]) -> int:
     matching = [index for index, meant in enumerate(found) if meant]
     if not matching:
         raise InputError(f"no clip '{text}' among {', '.join(clip.name for clip in clips)}")
-    if len({clips[index].resolve() for index in matching}) > 1:
+    if len({real(clips[index]) for index in matching}) > 1:
         listed = ", ".join(str(clips[index]) for index in matching)
         raise InputError(f"'{text}' may be any of {listed}; give the path")
     return matching[0]

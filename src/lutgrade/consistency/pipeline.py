@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +17,7 @@ from lutgrade.consistency.folder import opened
 from lutgrade.consistency.measuring import measure_clips
 from lutgrade.consistency.naming import HTML, JSON, SHEET
 from lutgrade.consistency.outputs import MatchOutputs
-from lutgrade.consistency.plan import Clip, MatchOptions, Unit
+from lutgrade.consistency.plan import METHODS, Clip, MatchOptions, Unit
 from lutgrade.consistency.probing import check_chosen, check_left, probe, with_heroes
 from lutgrade.consistency.rendering import Rendered, render_best, render_one
 from lutgrade.consistency.report import write_reports
@@ -27,6 +28,7 @@ from lutgrade.consistency.summary import summarise
 from lutgrade.consistency.targets import TargetSpec
 from lutgrade.consistency.tries import Bucket
 from lutgrade.consistency.workers import how_many, workers
+from lutgrade.process import one_thread
 from lutgrade.progress import Progress, silent
 from lutgrade.protocols import LutModel
 
@@ -35,7 +37,7 @@ MATCHED_BY = "scipy.optimize"  # what comparing colours needs, and takes half a 
 
 
 def match(
-    clips: Sequence[Clip | str | Path],
+    clips: Sequence[Clip | str | Path] | Clip | str | Path,
     output_dir: str | Path | None = None,
     *,
     target: TargetSpec | str = "average",
@@ -48,11 +50,10 @@ def match(
     Each clip is looked at once a second, matched to the target by one LUT (or one a shot), graded with sound and tags
     kept, and measured again from the file written. A clip that cannot be read or written does not stop the others,
     unless it is the one that they are to match. What was done before with the same inputs and options is not done
-    again. Clips that are all PQ, or all HLG, are matched as the light that a display shows. Several workers are
-    processes started anew, so a script that calls this does so under `if __name__ == "__main__":`.
+    again. Clips that are all PQ, or all HLG, are matched as the light that a display shows.
 
     Args:
-        clips: videos, images or folders of frames; `Clip` gives one a weight, a group or segments.
+        clips: videos, images or folders of frames, or one of them; `Clip` gives one a weight, a group or segments.
         output_dir: made if it is missing; by default `matched` beside the first clip. The clips keep their names.
         target: `average`, `first`, `brightest`, `hero`, `hero=CLIP` (a path, a file name or a stem),
             `reference=FILE`, `palette=#RRGGBB,...`, `synthetic=L,a,b,dL,da,db` or `lut=FILE`.
@@ -65,7 +66,8 @@ def match(
             folder whose files may not be replaced, or that another match is writing into. Nothing is written.
     """
     start, cpu = time.perf_counter(), time.process_time()
-    spec = TargetSpec.parse(target) if isinstance(target, str) else target
+    clips = [clips] if isinstance(clips, Clip | str | Path) else clips
+    spec = target if isinstance(target, TargetSpec) else TargetSpec.parse(str(target))
     settings = MatchOptions(target=spec, **options)
     asked = [clip if isinstance(clip, Clip) else Clip(Path(clip)) for clip in clips]
     outputs = MatchOutputs.plan([clip.path for clip in asked], output_dir, overwrite=overwrite)
@@ -76,7 +78,7 @@ def match(
     check_chosen(probed.clips, spec, outputs.names, probed.failed)
     settings = replace(settings, target=spec).of(probed.encoding, probed.clips)
     count = how_many(probed.sizes, settings.workers, settings.memory)
-    with opened(outputs) as store:
+    with opened(outputs) as store, _little_work(count, settings.methods):
         with workers(count) as processes:
             models = load_models(settings.methods, probed.encoding, settings.nodes, settings.device)
             if count > 1:  # while they look at the clips, this process has time
@@ -87,6 +89,11 @@ def match(
         with run.step("report"):
             write_reports(replace(report, seconds=run.seconds | _total(start, cpu - processes.cpu)))
     return replace(report, seconds=run.seconds | _total(start, cpu - processes.cpu))
+
+
+def _little_work(count: int, methods: Sequence[str]) -> AbstractContextManager[None]:
+    """One thread for this process where others do the work and it is a few closed forms that are left to it."""
+    return one_thread() if count > 1 and {*methods} <= {*METHODS} else nullcontext()
 
 
 def _total(start: float, cpu: float) -> dict[str, float]:

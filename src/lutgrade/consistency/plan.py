@@ -22,11 +22,18 @@ GROUPINGS = ("none", "auto", "clip", "lab")
 
 @dataclass(frozen=True)
 class Segment:
-    """Seconds `start` to `stop` of a clip whose colours are meant to differ: matched to `target`, or kept if None."""
+    """Seconds `start` to `stop` of a clip whose colours are meant to differ: matched to `target`, or kept if None.
+
+    The target may be given as text, as `TargetSpec.parse` reads it, or `keep`.
+    """
 
     start: float
     stop: float
     target: TargetSpec | None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.target, str):
+            object.__setattr__(self, "target", None if self.target == KEEP else TargetSpec.parse(self.target))
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ class Clip:
         if not 0 < self.weight < float("inf"):
             raise InputError(f"the weight of {self.path} must be above 0, not {self.weight}; exclude it instead")
         ordered = sorted(self.segments, key=lambda segment: segment.start)
-        if any(s.stop <= s.start for s in ordered) or any(b.start < a.stop for a, b in pairwise(ordered)):
+        if not all(s.start < s.stop for s in ordered) or any(b.start < a.stop for a, b in pairwise(ordered)):
             raise InputError(f"the segments of {self.path} must not be empty nor overlap")
 
 
@@ -104,7 +111,8 @@ class MatchOptions:
             (self.threshold > 0, f"the threshold must be above 0, not {self.threshold}"),
             (0 < self.every < float("inf"), f"the seconds between frames must be above 0, not {self.every}"),
             (self.size is None or 2 <= self.size <= 65, f"a LUT has 2 to 65 nodes a side here, not {self.size}"),
-            (all(self.methods), f"a method has no name in '{self.method}'"),
+            (isinstance(self.method, str), f"methods are one text, separated by commas, not {self.method!r}"),
+            (isinstance(self.method, str) and all(self.methods), f"a method has no name in '{self.method}'"),
             (self.groups in GROUPINGS, f"groups are {', '.join(GROUPINGS)}, not '{self.groups}'"),
             (self.workers is None or self.workers > 0, f"workers must be 1 or more, not {self.workers}"),
             (self.memory is None or 0 < self.memory < float("inf"), f"memory must be above 0 GB, not {self.memory}"),

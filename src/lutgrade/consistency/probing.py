@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import stat
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from lutgrade.consistency.encoding import Encoding, shared_encoding
 from lutgrade.consistency.naming import clip_named
@@ -40,8 +42,7 @@ def probe(clips: Sequence[Clip]) -> Probe:
     fitted, infos, failed = list(clips), {}, {}
     for index, clip in enumerate(clips):
         try:
-            with warnings.catch_warnings(action="ignore"), open_video(clip.path) as reader:  # said while it is read
-                infos[index] = reader.info
+            infos[index] = _info(clip.path)
         except LutgradeError as error:
             failed[index] = error
     for index, info in infos.items():
@@ -51,16 +52,33 @@ def probe(clips: Sequence[Clip]) -> Probe:
     return Probe(fitted, [(info.width, info.height) for info in infos.values()], encoding, failed)
 
 
+def _info(path: Path) -> VideoInfo:
+    """What a clip is; an InputError where it is none, or none that can be written under its name."""
+    try:
+        kind = path.stat().st_mode
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file or folder") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise InputError(f"{path}: a pipe or a device, which cannot be read twice; write it to a file first")
+    with warnings.catch_warnings(action="ignore"), open_video(path) as reader:  # said while it is read
+        if reader.info.kind == "video" and not path.suffix:
+            raise InputError(f"{path}: the name does not say what kind of video it is; call it {path.name}.mp4 or so")
+        return reader.info
+
+
 def _matched(infos: Mapping[int, VideoInfo], clips: Sequence[Clip]) -> Iterable[VideoInfo]:
     return (info for index, info in infos.items() if not clips[index].exclude)
 
 
 def check_left(clips: Sequence[Clip], failed: Mapping[int, LutgradeError]) -> None:
-    """Raises an InputError where no clip is left to match."""
+    """Raises an InputError where no clip is left to match; a LutgradeError where not the clips are to blame."""
     if any(not clip.exclude and index not in failed for index, clip in enumerate(clips)):
         return
-    reasons = "; ".join(str(error) for error in failed.values())
-    raise InputError(f"no clip can be matched: {reasons}" if reasons else "no clip to match: all are excluded")
+    reasons = "; ".join(dict.fromkeys(str(error) for error in failed.values()))
+    kind = InputError if all(isinstance(error, InputError) for error in failed.values()) else LutgradeError
+    raise kind(f"no clip can be matched: {reasons}" if reasons else "no clip to match: all are excluded")
 
 
 def with_heroes(clips: Sequence[Clip], target: TargetSpec, names: Sequence[str]) -> tuple[list[Clip], TargetSpec]:
@@ -96,7 +114,8 @@ def check_chosen(
     """Refuses to put another clip in the place of the one that was named as the target.
 
     Raises:
-        InputError: the first clip (of a group), or a hero named, failed or is black.
+        InputError: the first clip (of a group), or a hero named, cannot be read or is black.
+        LutgradeError: it failed for another reason.
     """
     black = {clip for clip in {u.clip for u in units} if all(u.profile.is_black for u in units if u.clip == clip)}
     for index, role in _chosen(clips, target, names).items():
@@ -104,7 +123,8 @@ def check_chosen(
         if index in failed:
             reason = str(failed[index]).removeprefix(f"{path}: ")
         if reason:
-            raise InputError(f"{path} is {role} and cannot be matched to: {reason}; choose another with hero=CLIP")
+            kind = InputError if isinstance(failed.get(index, InputError()), InputError) else LutgradeError
+            raise kind(f"{path} is {role} and cannot be matched to: {reason}; choose another with hero=CLIP")
 
 
 def _chosen(clips: Sequence[Clip], target: TargetSpec, names: Sequence[str]) -> dict[int, str]:

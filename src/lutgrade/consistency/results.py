@@ -31,8 +31,8 @@ class MatchedUnit:
     span: Span
     group: str
     target: str
-    before: Profile
-    after: Profile
+    before: Profile = field(repr=False)
+    after: Profile = field(repr=False)
     cube: Path | None
     quality: tuple[str, ...] = ()
     note: str = ""

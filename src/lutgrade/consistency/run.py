@@ -11,7 +11,7 @@ from typing import Any
 from lutgrade.consistency.encoding import Encoding
 from lutgrade.consistency.outputs import MatchOutputs
 from lutgrade.consistency.plan import Clip, MatchOptions
-from lutgrade.consistency.store import Store
+from lutgrade.consistency.store import Store, identity
 from lutgrade.consistency.workers import Done, Workers
 from lutgrade.errors import LutgradeError
 from lutgrade.progress import Progress
@@ -26,6 +26,7 @@ class Run:
         failed: clips that could not be read or written, and why.
         notes: of each clip, what a user should know.
         seconds: the wall time of each step.
+        versions: of the clips' files, as they were at first.
     """
 
     clips: list[Clip]
@@ -38,6 +39,10 @@ class Run:
     failed: dict[int, LutgradeError] = field(default_factory=dict)
     notes: dict[int, list[str]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    versions: list[object] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.versions = [identity(clip.path) for clip in self.clips]
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -49,9 +54,12 @@ class Run:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
     def note(self, clip: int, notes: Iterable[str]) -> None:
-        """Adds what is not noted of a clip already; without its path, where a note begins with that."""
-        known, path = self.notes.setdefault(clip, []), f"{self.clips[clip].path}: "
-        known += [text for note in notes if (text := note.removeprefix(path)) not in known]
+        """Adds what is not noted of a clip already; without the path of it or of its output at the start."""
+        known = self.notes.setdefault(clip, [])
+        for note in notes:
+            text = note.removeprefix(f"{self.clips[clip].path}: ").removeprefix(f"{self.outputs.path(clip)}: ")
+            if text not in known:
+                known.append(text)
 
     def of_clips(
         self, step: str, task: Callable[..., Any], jobs: Mapping[int, tuple[Any, ...]]
@@ -63,8 +71,16 @@ class Run:
         with self.progress(step, len(jobs)) as advance:
             for position, done in self.workers.run(task, list(jobs.values())):
                 clip = clips[position]
-                if done.error is None:
+                error = done.error or self._changed(clip)
+                if error is None:
                     yield clip, done
                 else:
-                    self.failed[clip] = done.error
+                    self.failed[clip] = error
                 advance()
+
+    def _changed(self, clip: int) -> LutgradeError | None:
+        """What is wrong where a clip is no longer what it was when the match began."""
+        path = self.clips[clip].path
+        if identity(path) == self.versions[clip]:
+            return None
+        return LutgradeError(f"{path}: the file changed while it was matched; match again when it is whole")

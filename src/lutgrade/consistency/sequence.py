@@ -19,9 +19,8 @@ from lutgrade.lut import Lut
 from lutgrade.progress import Progress, silent
 from lutgrade.video import Frame, VideoInfo, open_video
 from lutgrade.video.effects import Effects
-from lutgrade.video.encoding import choose_encoding
 from lutgrade.video.ffmpeg_lines import Cubes, grade_line, join_line
-from lutgrade.video.joining import JoinClip, JoinPlan, container_holds, join, lay_out
+from lutgrade.video.joining import JoinClip, JoinPlan, join, lay_out, sequence_encoding
 
 CUT = "cut"
 
@@ -59,6 +58,7 @@ class Joining:
         outputs = MatchOutputs(folder_of(clips, output_dir), unique_names(clips))
         outputs.check_foreign([sequence_name(clips)], overwrite=overwrite)
         infos, _ = lay_out(clips, crossfade=self.crossfade, matrix=self.matrix)
+        sequence_encoding(infos[0], Path(sequence_name(clips)))
         encoding = encoding_of(infos[0])
         if encoding.is_hdr and self.effects != Effects():
             raise InputError(f"effects are made for SDR, and the clips are {encoding.name}; join them without")
@@ -144,8 +144,7 @@ def command_lines(
 
 def _grade_line(info: VideoInfo, source: GradedSource, interpolation: str) -> str:
     output = source.output
-    encoding = choose_encoding(info, lambda encoder: container_holds(output, encoder), (info.width, info.height))
-    return grade_line(info, output, encoding, source.cubes, interpolation=interpolation)
+    return grade_line(info, output, sequence_encoding(info, output), source.cubes, interpolation=interpolation)
 
 
 def _grade(cubes: Cubes, joining: Joining) -> Callable[[Frame], Tensor]:

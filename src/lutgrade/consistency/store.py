@@ -5,7 +5,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
+import stat
+import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,28 +40,39 @@ class Store:
         return self.folder / f"{kind}-{key}{suffix}"
 
     def read_json(self, kind: str, key: str) -> dict[str, Any] | None:
-        """What was written under a key; None where nothing was, or it cannot be read."""
+        """What was written under a key; None where nothing was, or it is not whole."""
         try:
-            found = json.loads(self.path(kind, key, ".json").read_text(encoding="utf-8"))
+            check, _, text = self.path(kind, key, ".json").read_text(encoding="utf-8").partition("\n")
+            return json.loads(text) if check == _check(text.encode()) else None
         except (OSError, ValueError):
             return None
-        return found if isinstance(found, dict) else None
 
     def write_json(self, kind: str, key: str, value: Mapping[str, Any]) -> None:
-        with replacing(self.path(kind, key, ".json")) as temporary:
-            temporary.write_text(json.dumps(value), encoding="utf-8")
+        text = json.dumps(value)
+        with replacing(self._place(kind, key, ".json")) as temporary:
+            temporary.write_text(f"{_check(text.encode())}\n{text}", encoding="utf-8")
 
     def read_tensors(self, kind: str, key: str) -> dict[str, Tensor] | None:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        """As `read_json`."""
+        from safetensors import SafetensorError, safe_open
 
         try:
-            return load_file(self.path(kind, key, ".safetensors"))
+            with safe_open(self.path(kind, key, ".safetensors"), "pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no dict)
+                check = (file.metadata() or {}).get("check")
         except (OSError, SafetensorError):
             return None
+        return tensors if check == _check_tensors(tensors) else None
 
     def write_tensors(self, kind: str, key: str, tensors: Mapping[str, Tensor]) -> None:
-        save_tensors(self.path(kind, key, ".safetensors"), tensors)
+        whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        save_tensors(self._place(kind, key, ".safetensors"), whole, {"check": _check_tensors(whole)})
+
+    def _place(self, kind: str, key: str, suffix: str) -> Path:
+        """Where to write; the folder is made anew where somebody removed it while a match runs."""
+        with suppress(OSError):
+            self.folder.mkdir(exist_ok=True)
+        return self.path(kind, key, suffix)
 
     def read_profiles(self, key: str, encoding: Encoding) -> dict[int, Profile] | None:
         """The profiles of a clip's spans by their numbers, in order."""
@@ -92,6 +107,15 @@ class Store:
         self.write_tensors("profile", key, tensors)
 
 
+def _check(*parts: bytes | memoryview) -> str:
+    """Digits that tell what was written from what a disk made of it."""
+    return f"{functools.reduce(lambda crc, part: zlib.crc32(part, crc), parts, 0):08x}"
+
+
+def _check_tensors(tensors: Mapping[str, Tensor]) -> str:
+    return _check(*(tensors[name].numpy().data for name in sorted(tensors)))
+
+
 def key_of(*parts: object) -> str:
     """A key of values that print alike when they are alike, and of the code."""
     text = json.dumps([code_version(), *parts], default=str, sort_keys=True)
@@ -104,9 +128,20 @@ def profile_key(path: Path, spans: list[Span], every: float, matrix: str | None,
 
 def identity(path: Path) -> list[object]:
     """What tells a version of a file, or of a folder of frames, from another: where it is, its size, its time."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    facts = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
-    return [str(path.resolve()), facts]
+    facts = []
+    for file in _files(path):
+        with suppress(OSError):  # it is gone, which who reads it says
+            found = file.stat()
+            if stat.S_ISREG(found.st_mode):
+                facts.append((file.name, found.st_size, found.st_mtime_ns))
+    return [os.path.realpath(path), facts]
+
+
+def _files(path: Path) -> list[Path]:
+    try:
+        return sorted(path.iterdir()) if path.is_dir() else [path]
+    except OSError:
+        return []
 
 
 @functools.cache

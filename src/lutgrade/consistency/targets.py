@@ -50,24 +50,26 @@ class TargetSpec:
     kind: str
     value: str = ""
 
-    @classmethod
-    def parse(cls, text: str) -> TargetSpec:
+    def __post_init__(self) -> None:
         """Raises an InputError for what is no target."""
-        kind, _, value = text.partition("=")
-        known = kind in OF_CLIPS or kind in FROM_OUTSIDE
-        if not known or ((kind in FROM_OUTSIDE) != bool(value) and kind != "hero"):
+        known = self.kind in OF_CLIPS or self.kind in FROM_OUTSIDE
+        if not known or ((self.kind in FROM_OUTSIDE) != bool(self.value) and self.kind != "hero"):
             raise InputError(
-                f"no target '{text}'; there are average, first, brightest, hero, hero=CLIP, reference=FILE, "
+                f"no target '{self}'; there are average, first, brightest, hero, hero=CLIP, reference=FILE, "
                 "palette=#RRGGBB,..., synthetic=L,a,b,dL,da,db and lut=FILE"
             )
-        spec = cls(kind, value)
-        if kind == "palette":
-            parse_palette(value)
-        elif kind == "synthetic":
-            parse_synthetic(value)
-        elif kind in ("reference", "lut") and not Path(value).exists():
-            raise InputError(f"target {text}: there is no file {value}")
-        return spec
+        if self.kind == "palette":
+            parse_palette(self.value)
+        elif self.kind == "synthetic":
+            parse_synthetic(self.value)
+        elif self.files and not self.files[0].exists():
+            raise InputError(f"target {self}: there is no file {self.value}")
+
+    @classmethod
+    def parse(cls, text: str) -> TargetSpec:
+        """Reads a target as it is named on the command line."""
+        kind, _, value = text.partition("=")
+        return cls(kind, value)
 
     @property
     def files(self) -> list[Path]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -15,11 +14,10 @@ from lutgrade.consistency.encoding import ENCODINGS, SDR
 from lutgrade.consistency.metering import Meter
 from lutgrade.consistency.profiles import EVERY, Span, profile_spans, shot_spans
 from lutgrade.consistency.store import Store, profile_key
-from lutgrade.files import replacing
+from lutgrade.files import replacing, temporary_beside
 from lutgrade.lut import Lut
 from lutgrade.rendering import render
 from lutgrade.video import open_video, open_writer
-from lutgrade.video.hdr_metadata import has_static_metadata
 from lutgrade.video.stills import is_image
 
 
@@ -52,11 +50,6 @@ def render_clip(job: RenderJob) -> dict[str, Any]:
         copy(job.source, job.output)
         return {"copied": True, "seconds": {}, "frames": None, "flicker": None}
     encoding = ENCODINGS[job.encoding]
-    if encoding.is_hdr and job.source.is_file() and has_static_metadata(job.source):
-        warnings.warn(
-            "its mastering display and light level metadata are of the picture as it was, and are left out",
-            stacklevel=2,
-        )
     luts = [Lut.identity(job.size) if cube is None else Lut.load(cube) for cube in job.cubes]
     with (
         _replacing_folder(job.output) if job.source.is_dir() else nullcontext(job.output) as output,
@@ -99,8 +92,7 @@ def find_shots(store: Path, key: str, path: Path, matrix: str | None) -> None:
 @contextmanager
 def _replacing_folder(folder: Path) -> Iterator[Path]:
     """Yields where to make a folder of frames; it takes the place of the images in `folder`, and nothing else there."""
-    temporary = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = temporary_beside(folder, folder=True)
     try:
         yield temporary
         if folder.is_dir():

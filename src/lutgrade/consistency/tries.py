@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
-from torch import Tensor
 
 from lutgrade.consistency.distance import (
     Consistency,
@@ -17,18 +15,17 @@ from lutgrade.consistency.distance import (
     mean_difference,
     signature,
 )
-from lutgrade.consistency.fitting import finish, fit, with_look
-from lutgrade.consistency.harm import harm_of
+from lutgrade.consistency.fitting import fit, with_look
+from lutgrade.consistency.harm import graded
 from lutgrade.consistency.plan import MatchOptions, Unit
+from lutgrade.consistency.restraint import Restrained, restrained
 from lutgrade.consistency.targets import Target
-from lutgrade.errors import LutgradeError
 from lutgrade.lut import Lut
 from lutgrade.protocols import LutModel
 
 UNCHANGED = 0.5  # that a LUT changes a clip by on average, under which it is left as it is
 ALIKE_MEAN, ALIKE = 0.25, 1.0  # from the target, in mean and distribution, under which a clip has its colours already
-PARTS = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)  # of a strength, until a LUT does no harm
-MOST_STOPS = 1.5  # of luminance that a clip's mean lightness may be moved by: a night is not made a day
+NOTICEABLE = 1.0  # difference of the worst pairs of two tries up to which the gentler is kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,17 +48,17 @@ class Try:
     held: Mapping[str, str]  # why a unit was not moved all the way
     seconds: float
 
-    def order(self, threshold: float) -> tuple[bool, float]:
-        """What tries are sorted by, the best first."""
-        worst = self.consistency.worst
-        return not self.consistency.below(threshold), worst.mean if worst else 0.0
+    @property
+    def worst(self) -> float:
+        """Between the means of the worst pair, 0 where there is none."""
+        return self.consistency.worst.mean if self.consistency.worst else 0.0
 
     def as_dict(self, threshold: float) -> dict[str, object]:
         worst = self.consistency.worst
         return {
             "method": self.method,
             "strength": round(self.strength, 3),
-            "worst_mean": round(worst.mean, 3) if worst else 0.0,
+            "worst_mean": round(self.worst, 3),
             "worst_pair": [worst.a, worst.b] if worst else None,
             "mean": round(self.consistency.mean, 3),
             "distribution": round(self.consistency.distribution, 3),
@@ -77,9 +74,10 @@ def search(
     """Every try made, the best first.
 
     The methods are tried in turn at the strength asked for until so many fit; the order of `auto` goes from those that
-    disturb a picture least to those that bend its colours most. Where none fits, the best is retried stronger.
+    disturb a picture least to those that bend its colours most. Where none fits, the best is retried stronger, for the
+    units that come nearer to the target by it.
     """
-    settled = {unit.name for bucket in buckets for unit in bucket.units if _has_colors_of(bucket.target, unit)}
+    settled = {name for bucket in buckets for name in settled_units(bucket)}
     fits = {(name, unit): Lut.identity(options.nodes) for name in models for unit in settled}
     tries: list[Try] = []
     plan = [(name, options.strength) for name in models]
@@ -89,9 +87,22 @@ def search(
         if sum(t.consistency.below(options.threshold) for t in tries) >= count:
             break
         if not plan and strength == options.strength:
-            best = min(tries, key=lambda t: t.order(options.threshold))
-            plan = [(best.method, stronger) for stronger in options.strengths]
-    return sorted(tries, key=lambda t: t.order(options.threshold))
+            plan = [(ranked(tries, options.threshold)[0].method, stronger) for stronger in options.strengths]
+    return ranked(tries, options.threshold)
+
+
+def ranked(tries: Sequence[Try], threshold: float) -> list[Try]:
+    """Tries, given in the order of what they do to a picture, with the best first.
+
+    That is the gentlest of those that leave the worst pair no farther apart than anybody sees.
+    """
+    best = tries[0]
+    for other in tries[1:]:
+        below, was_below = (t.consistency.below(threshold) for t in (other, best))
+        if below > was_below or (below == was_below and other.worst < best.worst - NOTICEABLE):
+            best = other
+    others = (t for t in tries if t is not best)
+    return [best, *sorted(others, key=lambda t: (not t.consistency.below(threshold), t.worst))]
 
 
 def consistency_of(buckets: Sequence[Bucket], signatures: Mapping[str, Signature]) -> Consistency:
@@ -122,56 +133,47 @@ def _attempt(
         for unit in bucket.units:
             if (method, unit.name) not in fits:
                 fits[method, unit.name] = fit(model, unit.profile, bucket.target, options.nodes, options.device)
-            lut, why = _harmless(unit, bucket.target, fits[method, unit.name], strength, options)
-            luts[unit.name] = _noticeable(with_look(lut, bucket.target), unit)
-            signatures[unit.name] = signature(_graded(luts[unit.name], unit.profile.colors), unit.profile.encoding)
-            held |= {unit.name: why} if why else {}
+            found = _nearest(unit, bucket.target, fits[method, unit.name], strength, options)
+            lut = with_look(found.lut, bucket.target)
+            seen = _is_seen(lut, unit)
+            luts[unit.name] = lut if seen else Lut.identity(lut.size)
+            signatures[unit.name] = signature(graded(luts[unit.name], unit.profile.colors), unit.profile.encoding)
+            if found.why and found.strength < options.strength:
+                part = f"{found.strength / options.strength:.0%}"
+                moved = f"moved only {part} of the way" if seen else "left as it is"
+                held[unit.name] = f"{moved}: {found.why}"
     return Try(method, strength, luts, consistency_of(buckets, signatures), held, time.perf_counter() - start)
 
 
-def _has_colors_of(target: Target, unit: Unit) -> bool:
-    """Whether a unit is the target itself, or nobody sees that its colours are others."""
-    if unit.name == target.kept:
-        return True
-    own, wanted = (signature(c, unit.profile.encoding) for c in (unit.profile.colors, target.colors))
-    return mean_difference(own, wanted) < ALIKE_MEAN and distribution_difference(own, wanted) < ALIKE
+def settled_units(bucket: Bucket) -> Iterator[str]:
+    """The units that are the target itself, or whose colours nobody can tell from its own."""
+    if not bucket.units:
+        return
+    wanted = signature(bucket.target.colors, bucket.units[0].profile.encoding)
+    for unit in bucket.units:
+        own = unit.profile.signature
+        alike = mean_difference(own, wanted) < ALIKE_MEAN and distribution_difference(own, wanted) < ALIKE
+        if alike or unit.name == bucket.target.kept:
+            yield unit.name
 
 
-def _harmless(unit: Unit, target: Target, fitted: Lut, strength: float, options: MatchOptions) -> tuple[Lut, str]:
-    """The LUT of a unit at the strength, or as much of it as does no harm, and why it is less."""
-    if not bool(fitted.table.isfinite().all()):
-        raise LutgradeError(f"{unit.name}: the method gave a LUT that is not finite")
-    reach = _reach(unit, target)
-    why = f"its light may change by {MOST_STOPS:g} stops at most" if reach < 1 else ""
-    own = unit.profile.colors
-    for part in PARTS:
-        lut = finish(fitted, strength * reach * part, options.protect_skin)
-        harm = harm_of(own, _graded(lut, own), target.colors, unit.profile.encoding)
-        if not harm:
-            break
-        why = harm[0]
-    return lut, why
-
-
-def _noticeable(lut: Lut, unit: Unit) -> Lut:
-    """The LUT, or the identity where it changes the unit by less than anybody sees."""
-    own, encoding = unit.profile.colors[:, None], unit.profile.encoding
-    graded = _graded(lut, unit.profile.colors)[:, None]
-    change = encoding.difference(encoding.measure(own), encoding.measure(graded)).mean()
-    return Lut.identity(lut.size) if float(change) < UNCHANGED else lut
-
-
-def _reach(unit: Unit, target: Target) -> float:
-    """The part of the way to a target that a unit may go, so that its light changes by `MOST_STOPS` at most."""
+def _nearest(unit: Unit, target: Target, fitted: Lut, strength: float, options: MatchOptions) -> Restrained:
+    """The LUT of a unit at a strength, or at the one asked for where more of it leads past the target."""
+    found = [restrained(unit, target, fitted, s, options) for s in dict.fromkeys((options.strength, strength))]
+    if len(found) == 1:
+        return found[0]
     encoding = unit.profile.encoding
-    own, wanted = float(unit.profile.mean[0]), float(encoding.measured(target.colors.double())[0].mean())
-    factor = 2.0 ** (MOST_STOPS if wanted > own else -MOST_STOPS)
-    farthest = encoding.lightness(factor * encoding.luminance(own))
-    if target.exact or abs(wanted - own) <= abs(farthest - own):
-        return 1.0
-    return (farthest - own) / (wanted - own)
+    wanted = encoding.measured(target.colors.double()).mean(1)
+
+    def distance(candidate: Restrained) -> float:
+        reached = encoding.measured(graded(candidate.lut, unit.profile.colors).double()).mean(1)
+        return float(encoding.difference(reached[:, None, None], wanted[:, None, None]))
+
+    return min(found, key=distance)
 
 
-def _graded(lut: Lut, colors: Tensor) -> Tensor:
-    """Colours `[3, N]` through a LUT."""
-    return lut(colors[:, None], interpolation="tetrahedral")[:, 0].clamp(0, 1)
+def _is_seen(lut: Lut, unit: Unit) -> bool:
+    """Whether a LUT changes a unit so much that anybody sees it."""
+    encoding, colors = unit.profile.encoding, unit.profile.colors
+    own, changed = (encoding.measure(x[:, None]) for x in (colors, graded(lut, colors)))
+    return float(encoding.difference(own, changed).mean()) >= UNCHANGED

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.forkserver
 import os
+import signal
+import sys
 import threading
 import time
 import warnings
@@ -16,10 +18,11 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from lutgrade.errors import LutgradeError
-from lutgrade.process import keep_freed_memory
+from lutgrade.process import keep_freed_memory, quiet_threads
 
 BASE_BYTES = 500 << 20  # of a process: Python, torch, FFmpeg
 BYTES_PER_PIXEL = 300  # frames in flight between the stages, and those that an encoder looks ahead at
@@ -61,7 +64,7 @@ class Workers:
         lost: list[int] = []
         for index, job in enumerate(jobs):
             try:
-                futures[self._pool.submit(_guarded, task, job)] = index
+                futures[_submit(self._pool, _guarded, task, job)] = index
             except BrokenProcessPool:
                 lost.append(index)
         for future in as_completed(futures):
@@ -76,16 +79,23 @@ class Workers:
             yield index, self._alone(task, jobs[index])
 
     def close(self) -> None:
-        """Ends the processes; what has not begun is dropped."""
+        """Ends the processes when they are done with what they are at; what has not begun is dropped."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+
+    def stop(self) -> None:
+        """Ends the processes at once; what they were writing stays behind under its temporary name."""
+        if self._pool is not None:
+            for process in list((self._pool._processes or {}).values()):
+                process.kill()
+            self.close()
 
     def _alone(self, task: Callable[..., Any], job: tuple[Any, ...]) -> Done:
         assert self._make is not None
         self.close()
         self._pool = self._make()
         try:
-            return self._pool.submit(_guarded, task, job).result()
+            return _submit(self._pool, _guarded, task, job).result()
         except BrokenProcessPool:
             self._pool = self._make()
             return Done(error=LutgradeError("its process died, perhaps for want of memory"))
@@ -103,14 +113,16 @@ def workers(count: int) -> Iterator[Workers]:
     def started() -> ProcessPoolExecutor:
         pool = ProcessPoolExecutor(count, mp_context=context, initializer=_settle, initargs=(threads,))
         for _ in range(count):  # it makes its processes when there is something to do
-            pool.submit(os.getpid)
+            _submit(pool, os.getpid)
         return pool
 
     made = Workers(started, count)
     try:
         yield made
-    finally:
-        made.close()
+    except BaseException:  # an interrupt, or nothing that is still to come is wanted
+        made.stop()
+        raise
+    made.close()
 
 
 def how_many(sizes: Sequence[tuple[int, int]], asked: int | None, memory: float | None) -> int:
@@ -161,7 +173,22 @@ def _context() -> BaseContext:
     return context
 
 
+def _submit(pool: ProcessPoolExecutor, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    """Submits work; a process that starts for it does not run the script again that this process runs.
+
+    It needs nothing of that, and a script whose work is not under `if __name__ == "__main__":` would do it once more.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        return pool.submit(work, *arguments)
+    finally:
+        sys.modules["__main__"] = main
+
+
 def _settle(threads: int) -> None:
+    quiet_threads()  # where the process was not copied from one that did so
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells all processes; the first of them ends the others
     import torch
 
     torch.set_num_threads(threads)

@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import Protocol
 
@@ -157,8 +158,9 @@ class Vignette:
     def __call__(self, image: Tensor) -> Tensor:
         return image * _falloff(self.angle, *image.shape[-2:]).to(image)
 
-    def ffmpeg(self) -> str:
-        return f"vignette=angle={self.angle:.6g}:dither=0"
+    def ffmpeg(self, aspect: Fraction = Fraction(1)) -> str:
+        """`aspect` is that of the picture's pixels, by which FFmpeg would make it round when shown."""
+        return f"vignette=angle={self.angle:.6g}:aspect={aspect.numerator}/{aspect.denominator}:dither=0"
 
 
 @dataclass(frozen=True)

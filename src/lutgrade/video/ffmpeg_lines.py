@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lutgrade.video.convert import LUMA_WEIGHTS
@@ -16,9 +17,10 @@ from lutgrade.video.encoding import Encoding
 from lutgrade.video.info import VideoInfo
 from lutgrade.video.joining import JoinPlan
 from lutgrade.video.layout import layout_of
-from lutgrade.video.sound import SoundFormat, encoder_of, sample_bounds
+from lutgrade.video.sound import SYNC, sample_bounds
+from lutgrade.video.sound_format import SoundFormat
 from lutgrade.video.timeline import Placement
-from lutgrade.video.track import written_coding
+from lutgrade.video.track import HEVC, HEVC_TAG, written_coding
 
 Cubes = Sequence[tuple[float, Path | None]]
 """The `.cube` of every shot (None leaves it as it is) from its second on: one from 0 for a whole clip."""
@@ -26,7 +28,21 @@ Cubes = Sequence[tuple[float, Path | None]]
 _MARGIN = 0.001  # seconds before the first frame of a shot, for FFmpeg's clock is rounded
 
 _EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
-_WORKING = "format=gbrp16le"
+_RGB, _RGBA = "gbrp16le", "gbrap16le"
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is done to each clip, and the pixel format that it is done in."""
+
+    effects: Effects
+    interpolation: str
+    pixel_format: str
+
+    @classmethod
+    def of(cls, effects: Effects | None, interpolation: str, encoding: Encoding) -> _Work:
+        has_alpha = layout_of(encoding.pixel_format).has_alpha
+        return cls(effects or Effects(), interpolation, _RGBA if has_alpha else _RGB)
 
 
 def grade_line(
@@ -39,14 +55,15 @@ def grade_line(
     interpolation: str = "tetrahedral",
 ) -> str:
     """The command that grades a clip with its LUTs, then with effects, and copies all but the picture."""
-    graph = _graded("0:v", "v", info, cubes, effects or Effects(), interpolation, f",{_from_rgb(info, encoding)}")
+    work = _Work.of(effects, interpolation, encoding)
+    graph = _graded("0:V", "v", info, cubes, work, f",{_from_rgb(info, encoding)}")
     copies = ["-map", "0:a?", "-map", "0:s?", "-c:a", "copy", "-c:s", "copy"]
     return shlex.join(
         [
-            *("ffmpeg", "-i", str(info.path), "-filter_complex", ";".join(graph), "-map", "[v]"),
+            *("ffmpeg", "-i", _named(info.path), "-filter_complex", ";".join(graph), "-map", "[v]"),
             *copies,
-            *_encoder(info, encoding),
-            str(output),
+            *_encoder(info, encoding, output),
+            _named(output),
         ]
     )
 
@@ -61,51 +78,62 @@ def join_line(
 ) -> str:
     """The command that joins clips as `join` does, each graded with its LUTs, then with effects."""
     graph: list[str] = []
+    work = _Work.of(effects, interpolation, plan.encoding)
     for i, info in enumerate(plan.infos):
         own = cubes[i] if cubes else ()
-        graph += _graded(f"{i}:v", f"v{i}", info, own, effects or Effects(), interpolation, _on_canvas(plan, i))
+        graph += _graded(f"{i}:V", f"v{i}", info, own, work, _on_canvas(plan, i))
     graph += _joined_pictures(plan)
     first = plan.infos[0]
-    arguments = ["ffmpeg", *(part for info in plan.infos for part in ("-i", str(info.path)))]
+    arguments = ["ffmpeg", *(part for info in plan.infos for part in ("-i", _named(info.path)))]
     sound: list[str] = []
     if plan.sound is not None:
         graph += _joined_sound(plan, plan.sound)
-        sound = ["-map", "[a]", "-c:a", encoder_of(plan.sound)]
+        sound = ["-map", "[a]", "-c:a", plan.sound.encoder]
         sound += ["-b:a", str(plan.sound.bit_rate)] if plan.sound.bit_rate else []
     arguments += ["-filter_complex", ";".join(graph), "-map", "[v]", *sound]
-    return shlex.join([*arguments, *_encoder(first, plan.encoding), str(output)])
+    return shlex.join([*arguments, *_encoder(first, plan.encoding, output), _named(output)])
 
 
-def _graded(
-    source: str, label: str, info: VideoInfo, cubes: Cubes, effects: Effects, interpolation: str, after: str
-) -> Iterator[str]:
+def _graded(source: str, label: str, info: VideoInfo, cubes: Cubes, work: _Work, after: str) -> Iterator[str]:
     """The chains from an input to a label: RGB, LUTs, effects, and whatever comes `after` (with its comma)."""
-    steps = [*_lut_filters(cubes, interpolation), *(effect.ffmpeg() for effect in effects.color)]
+    effects = work.effects
+    steps = [*_lut_filters(cubes, info, work.interpolation), *(effect.ffmpeg() for effect in effects.color)]
     if effects.vignette is not None:
-        steps += ["format=rgb24", effects.vignette.ffmpeg(), _WORKING]
+        steps.append(_shaded(effects.vignette.ffmpeg(info.sample_aspect_ratio), label, work.pixel_format))
     if effects.opacity == 1 or not steps:
-        yield f"[{source}]{','.join([_to_rgb(info), *steps])}{after}[{label}]"
+        yield f"[{source}]{','.join([_to_rgb(info, work.pixel_format), *steps])}{after}[{label}]"
         return
-    yield f"[{source}]{_to_rgb(info)},split[{label}top][{label}under]"
+    yield f"[{source}]{_to_rgb(info, work.pixel_format)},split[{label}top][{label}under]"
     yield f"[{label}top]{','.join(steps)}[{label}graded]"
     blend = f"blend=all_mode=normal:all_opacity={effects.opacity:g}"
     yield f"[{label}graded][{label}under]{blend}{after}[{label}]"
 
 
-def _lut_filters(cubes: Cubes, interpolation: str) -> Iterator[str]:
+def _shaded(vignette: str, label: str, pixel_format: str) -> str:
+    """The vignette, which FFmpeg does in 8 bits and without alpha."""
+    shaded = f"format=rgb24,{vignette},format={_RGB}"
+    if pixel_format == _RGB:
+        return shaded
+    color, rest, alpha, done = (f"[{label}{part}]" for part in ("color", "rest", "alpha", "shaded"))
+    kept = f"split{color}{rest};{rest}extractplanes=a{alpha};{color}{shaded}{done}"
+    return f"{kept};{done}{alpha}mergeplanes=0x00010210:{pixel_format}"
+
+
+def _lut_filters(cubes: Cubes, info: VideoInfo, interpolation: str) -> Iterator[str]:
+    early = float(info.origin) + _MARGIN  # FFmpeg counts from the earliest stream of a file
     for i, (start, cube) in enumerate(cubes):
-        bounds = [f"gte(t,{start - _MARGIN:.6f})"] if i > 0 else []
-        bounds += [f"lt(t,{cubes[i + 1][0] - _MARGIN:.6f})"] if i + 1 < len(cubes) else []
+        bounds = [f"gte(t,{start - early:.6f})"] if i > 0 else []
+        bounds += [f"lt(t,{cubes[i + 1][0] - early:.6f})"] if i + 1 < len(cubes) else []
         shot = f":enable='{'*'.join(bounds)}'" if bounds else ""
         if cube is not None:
             yield f"lut3d=file={_escaped(str(cube))}:interp={interpolation}{shot}"
 
 
-def _to_rgb(info: VideoInfo) -> str:
+def _to_rgb(info: VideoInfo, pixel_format: str) -> str:
     if info.matrix not in LUMA_WEIGHTS:
-        return _WORKING
+        return f"format={pixel_format}"
     value_range = "full" if info.full_range else "limited"
-    return f"scale=in_color_matrix={info.matrix}:in_range={value_range}:{_EXACT},{_WORKING}"
+    return f"scale=in_color_matrix={info.matrix}:in_range={value_range}:{_EXACT},format={pixel_format}"
 
 
 def _from_rgb(info: VideoInfo, encoding: Encoding) -> str:
@@ -136,7 +164,8 @@ def _joined_pictures(plan: JoinPlan) -> Iterator[str]:
     timeline, count = plan.timeline, len(plan.infos)
     tail = _from_rgb(plan.infos[0], plan.encoding)
     if count == 1 or timeline.overlap == 0:
-        yield "".join(f"[v{i}]" for i in range(count)) + f"concat=n={count},{tail}[v]"
+        ticks = f"setpts=N/({timeline.rate})/TB"  # `concat` does not know how long clips of one frame last
+        yield "".join(f"[v{i}]" for i in range(count)) + f"concat=n={count},{ticks},{tail}[v]"
         return
     before = "v0"
     for i in range(1, count):
@@ -150,7 +179,10 @@ def _joined_sound(plan: JoinPlan, sound: SoundFormat) -> Iterator[str]:
     starts, ends = sample_bounds(plan.timeline, sound)
     alike = f"aformat=sample_fmts=fltp:sample_rates={sound.rate}:channel_layouts={sound.layout}"
     for i, info in enumerate(plan.infos):
-        source = f"[{i}:a:0]aresample={sound.rate}" if info.has_audio else f"anullsrc=r={sound.rate}:cl={sound.layout}"
+        late = float(info.start - info.origin)  # FFmpeg's clock begins with the earliest stream, ours with the picture
+        shifted = f"asetpts=PTS-{late:.6f}/TB," if late else ""
+        timed = f"[{i}:a:0]{shifted}aresample={sound.rate}:{SYNC.format(0)}"
+        source = timed if info.has_audio else f"anullsrc=r={sound.rate}:cl={sound.layout}"
         yield f"{source},{alike},apad,atrim=end_sample={ends[i] - starts[i]}[a{i}]"
     count = len(plan.infos)
     if count == 1 or plan.timeline.overlap == 0:
@@ -163,8 +195,10 @@ def _joined_sound(plan: JoinPlan, sound: SoundFormat) -> Iterator[str]:
         before = after
 
 
-def _encoder(info: VideoInfo, encoding: Encoding) -> list[str]:
+def _encoder(info: VideoInfo, encoding: Encoding, output: Path) -> list[str]:
     arguments = ["-c:v", encoding.encoder]
+    if encoding.encoder == HEVC and output.suffix.lower() in (".mp4", ".mov"):
+        arguments += ["-tag:v", HEVC_TAG]
     for name, value in encoding.options.items():
         arguments += [f"-{name}", value]
     tags = {"-color_primaries": info.primaries, "-color_trc": info.transfer}
@@ -172,6 +206,12 @@ def _encoder(info: VideoInfo, encoding: Encoding) -> list[str]:
         (matrix_code, range_code), _ = written_coding(info, encoding.pixel_format)
         tags |= {"-colorspace": matrix_code, "-color_range": range_code}
     return [*arguments, *(part for name, code in tags.items() for part in (name, str(code)))]
+
+
+def _named(path: Path) -> str:
+    """A path that FFmpeg takes neither for an option nor, up to a colon, for a protocol."""
+    plain = path.is_absolute() or not (path.parts[0].startswith("-") or ":" in path.parts[0])
+    return str(path) if plain else f"./{path}"
 
 
 def _escaped(value: str) -> str:

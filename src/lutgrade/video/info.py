@@ -33,6 +33,8 @@ class VideoInfo:
     time_base: Fraction = Fraction(1, 25)  # seconds per unit of `Frame.pts`
     frames: int | None = None  # as the container says; None where it does not
     duration: float | None = None  # seconds
+    start: Fraction = Fraction(0)  # seconds of the file's clock, at which the first picture is shown
+    origin: Fraction = Fraction(0)  # and at which the earliest of its streams begins
     tagged: bool = True  # whether the file says its matrix
     matrix_code: int = UNSPECIFIED
     primaries: int = UNSPECIFIED
@@ -43,6 +45,7 @@ class VideoInfo:
     has_alpha: bool = False
     has_audio: bool = False
     profile: str | None = None
+    display_metadata: tuple[str, ...] = ()  # kinds of it, such as HDR10+
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -21,8 +22,10 @@ from lutgrade.overlap import Stage
 from lutgrade.video.convert import LUMA_WEIGHTS
 from lutgrade.video.encoding import Encoding, choose_encoding
 from lutgrade.video.info import Frame, VideoInfo
+from lutgrade.video.layout import layout_of
 from lutgrade.video.reader import open_video
-from lutgrade.video.sound import SoundFormat, SoundTrack, crossfaded, sound_format
+from lutgrade.video.sound import SoundTrack, crossfaded
+from lutgrade.video.sound_format import SoundFormat, sound_format
 from lutgrade.video.timeline import Timeline, at_rate, count_frames, fit
 from lutgrade.video.track import PictureTrack
 
@@ -60,6 +63,11 @@ class JoinPlan:
     def frames(self) -> int:
         """Of the whole sequence."""
         return self.timeline.ends[-1]
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether alpha is written: that of the first clip's encoding."""
+        return layout_of(self.encoding.pixel_format).has_alpha
 
     def aspect(self, index: int) -> Fraction:
         """The shape of a clip's pixels over that of the sequence's."""
@@ -110,8 +118,21 @@ def plan_join(
     if any(output.exists() and clip.exists() and output.samefile(clip) for clip in clips):
         raise InputError(f"cannot write {output}: it is one of the clips; give another path")
     infos, timeline = lay_out(clips, crossfade=crossfade, matrix=matrix)
-    first = infos[0]
-    encoding = choose_encoding(
+    encoding = sequence_encoding(infos[0], output, codec=codec, pixel_format=pixel_format, quality=quality)
+    sounds = (sound_format(clip, output) for clip in clips)
+    return JoinPlan(infos, timeline, encoding, next(filter(None, sounds), None))
+
+
+def sequence_encoding(
+    first: VideoInfo,
+    output: Path,
+    *,
+    codec: str | None = None,
+    pixel_format: str | None = None,
+    quality: float | None = None,
+) -> Encoding:
+    """How a sequence is encoded, after its first clip; an InputError where the kind of file holds no such encoding."""
+    return choose_encoding(
         first,
         lambda encoder: container_holds(output, encoder),
         (first.width, first.height),
@@ -119,7 +140,6 @@ def plan_join(
         pixel_format=pixel_format,
         quality=quality,
     )
-    return JoinPlan(infos, timeline, encoding, next(filter(None, map(sound_format, clips)), None))
 
 
 def join(
@@ -150,15 +170,21 @@ def join(
     paths = [clip.path for clip in clips]
     encoding = {"codec": codec, "pixel_format": pixel_format}
     plan = plan_join(paths, output, crossfade=crossfade, matrix=matrix, quality=quality, **encoding)
+    for note in plan.encoding.notes:
+        warnings.warn(f"{output}: {note}", stacklevel=2)
+    if plan.sound is None and any(info.has_audio for info in plan.infos):
+        warnings.warn(f"{output}: the sound of the clips is left out, {output.suffix} cannot hold it", stacklevel=2)
     rate = plan.timeline.rate
     info = replace(plan.infos[0], frame_rate=rate, time_base=1 / rate, frames=plan.frames)
     try:
         with replacing(output) as temporary, av.open(str(temporary.absolute()), "w") as container:
             track = PictureTrack(container, plan.encoding, info, plan.size)
-            sound = _sound_track(container, paths, plan)
+            sound = _sound_track(container, plan)
             with Stage(_pictures(clips, plan), depth=QUEUE, name="join") as pictures:
-                for index, image in enumerate(pictures):
-                    container.mux(track.encode(Frame(image, index, index, float(index / rate), duration=1)))
+                for index, picture in enumerate(pictures):
+                    time = float(index / rate)
+                    alpha = picture[3:] if plan.has_alpha else None
+                    container.mux(track.encode(Frame(picture[:3], index, index, time, duration=1, alpha=alpha)))
                     if sound is not None:
                         sound.advance(float((index + 1) / rate))
                     advance()
@@ -171,7 +197,7 @@ def join(
 
 
 def _pictures(clips: Sequence[JoinClip], plan: JoinPlan) -> Iterator[Tensor]:
-    """Every picture `[3, H, W]` of the sequence."""
+    """Every picture `[3, H, W]` of the sequence, `[4, H, W]` with alpha."""
     overlap, last = plan.timeline.overlap, len(clips) - 1
     leaving: Iterator[Tensor] = iter(())
     for i, clip in enumerate(clips):
@@ -185,23 +211,31 @@ def _pictures(clips: Sequence[JoinClip], plan: JoinPlan) -> Iterator[Tensor]:
 
 
 def _conformed(clip: JoinClip, plan: JoinPlan, index: int) -> Iterator[Tensor]:
-    """The graded frames of a clip on the sequence's clock and canvas; a frame that is repeated is made once."""
+    """The pictures of a clip on the sequence's clock and canvas; a frame that is repeated is made once."""
     info, timeline = plan.infos[index], plan.timeline
     reader = open_video(clip.path, matrix=info.matrix if info.matrix in LUMA_WEIGHTS else None)
     made: Frame | None = None
     image = torch.empty(0)
-    for frame in at_rate(reader, timeline.rate, timeline.counts[index]):
+    for frame in at_rate(reader, info.time_base, timeline.rate, timeline.counts[index]):
         if frame is not made:
             with torch.inference_mode():
                 image = fit(clip.grade(frame), plan.size, plan.aspect(index))
+                if plan.has_alpha:
+                    image = torch.cat([image, _fitted_alpha(frame, plan, index)])
             made = frame
         yield image
 
 
-def _sound_track(container: OutputContainer, paths: Sequence[Path], plan: JoinPlan) -> SoundTrack | None:
+def _fitted_alpha(frame: Frame, plan: JoinPlan, index: int) -> Tensor:
+    """`[1, H, W]`: opaque where a clip has no alpha, and around its picture."""
+    alpha = torch.ones_like(frame.image[:1]) if frame.alpha is None else frame.alpha
+    return 1 - fit(1 - alpha, plan.size, plan.aspect(index))
+
+
+def _sound_track(container: OutputContainer, plan: JoinPlan) -> SoundTrack | None:
     if plan.sound is None:
         return None
-    return SoundTrack(container, plan.sound, crossfaded(paths, plan.timeline, plan.sound))
+    return SoundTrack(container, plan.sound, crossfaded(plan.infos, plan.timeline, plan.sound))
 
 
 def _check_alike(infos: Sequence[VideoInfo]) -> None:

@@ -19,11 +19,14 @@ from lutgrade.errors import InputError
 from lutgrade.video.convert import LUMA_WEIGHTS, shrunk_size
 from lutgrade.video.info import UNSPECIFIED, VideoInfo
 from lutgrade.video.layout import layout_of
+from lutgrade.video.side_data import display_metadata, is_dolby_ipt
 
 # Code points of ITU-T H.273 (AVColorSpace, AVColorRange).
 MATRIX_NAMES = {0: "rgb", 1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}
 RANGE_LIMITED, RANGE_FULL = 1, 2
+_LIMITED_WHERE_UNTAGGED = frozenset({"h264", "hevc", "vvc"})  # annex E of their standards
 LINEAR = 8  # a transfer characteristic
+BT2020 = 9  # primaries
 SD_LONG_SIDE, SD_SHORT_SIDE = 1280, 576  # a picture under the first and of the second at most is SD
 
 
@@ -116,6 +119,10 @@ def probe(path: Path, matrix: str | None, value_range: str | None) -> tuple[Vide
             raise InputError(f"{path}: holds no frame that can be decoded")
         if int(frame.color_trc) == LINEAR and re.search(r"f(16|32)", frame.format.name):  # DPX says so of any picture
             raise InputError(f"{path}: holds linear light; convert it to sRGB or BT.709 first")
+        if is_dolby_ipt(frame):
+            raise InputError(
+                f"{path}: Dolby Vision of profile 5, which is no plain HDR; export it as HDR10 or HLG first"
+            )
         return _describe(container, stream, frame, path, matrix, value_range)
 
 
@@ -125,8 +132,13 @@ def fit_within(info: VideoInfo, max_side: int | None, transposed: bool) -> tuple
     return size[::-1] if size is not None and transposed else size
 
 
-def assumed_matrix(width: int, height: int) -> str:
-    """What an untagged file is taken to mean: BT.601 for SD, else BT.709; a wide picture can be HD at 540 lines."""
+def assumed_matrix(width: int, height: int, primaries: int = UNSPECIFIED) -> str:
+    """What an untagged file is taken to mean: BT.2020 with its primaries, BT.601 for SD, else BT.709.
+
+    A wide picture can be HD at 540 lines.
+    """
+    if primaries == BT2020:
+        return "bt2020"
     sd = max(width, height) < SD_LONG_SIDE and min(width, height) <= SD_SHORT_SIDE
     return "bt601" if sd else "bt709"
 
@@ -148,6 +160,7 @@ def _describe(
     code, range_code = int(frame.colorspace), int(frame.color_range)
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(25)
     duration = _duration(container, stream)
+    time_base = Fraction(stream.time_base or 1 / rate)
     info = VideoInfo(
         path=path,
         kind="video",
@@ -157,11 +170,13 @@ def _describe(
         pixel_format=frame.format.name,
         bits=layout.bits,
         matrix="rgb" if layout.kind == "rgb" else matrix or _matrix(code, frame, path, layout.kind),
-        full_range=_full_range(range_code, frame.format.name, layout.kind, value_range),
+        full_range=_full_range(range_code, frame.format.name, layout.kind, value_range, stream),
         frame_rate=Fraction(rate),
-        time_base=Fraction(stream.time_base or 1 / rate),
+        time_base=time_base,
         frames=stream.frames or None,
         duration=duration,
+        start=(frame.pts or 0) * time_base,
+        origin=Fraction(container.start_time or 0, av.time_base),
         tagged=layout.kind == "rgb" or code in MATRIX_NAMES,
         matrix_code=code,
         primaries=int(frame.color_primaries),
@@ -172,6 +187,7 @@ def _describe(
         has_alpha=layout.has_alpha,
         has_audio=bool(container.streams.audio),
         profile=stream.profile,
+        display_metadata=tuple(display_metadata(frame)),
     )
     for loss in _losses(frame, stream, layout.has_alpha):
         warnings.warn(f"{path}: {loss}", stacklevel=5)
@@ -201,7 +217,7 @@ def _matrix(code: int, frame: av.VideoFrame, path: Path, kind: str) -> str:
         raise InputError(
             f"{path}: its colour matrix (H.273 code {code}) is not supported; say which to use (--matrix, or matrix=)"
         )
-    guess = assumed_matrix(frame.width, frame.height)
+    guess = assumed_matrix(frame.width, frame.height, int(frame.color_primaries))
     if kind == "yuv":
         warnings.warn(
             f"{path}: says no colour matrix; {guess.upper().replace('BT', 'BT.')} is assumed for "
@@ -211,9 +227,11 @@ def _matrix(code: int, frame: av.VideoFrame, path: Path, kind: str) -> str:
     return guess
 
 
-def _full_range(code: int, pixel_format: str, kind: str, value_range: str | None) -> bool:
+def _full_range(code: int, pixel_format: str, kind: str, value_range: str | None, stream: VideoStream) -> bool:
+    """Untagged grey is in full range, as FFmpeg makes it and takes it, but where a standard says otherwise."""
     if value_range is not None:
         return value_range == "full"
     if code in (RANGE_LIMITED, RANGE_FULL):
         return code == RANGE_FULL
-    return kind == "rgb" or pixel_format.startswith("yuvj")
+    full_grey = kind == "grey" and stream.codec_context.codec.canonical_name not in _LIMITED_WHERE_UNTAGGED
+    return kind == "rgb" or full_grey or pixel_format.startswith("yuvj")

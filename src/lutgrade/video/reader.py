@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Protocol
@@ -46,8 +47,9 @@ def open_video(
         backend: "av" reads everything at its full depth; "decord" is for training, 8 bits, and faster.
         max_side: shrinks frames to this longer side, for analysis.
         matrix: "bt709", "bt601" or "bt2020", instead of what the file says. An untagged file is taken as
-            BT.601 where it is under 1280 wide and of 576 lines at most, else as BT.709, with a warning.
-        range: instead of what the file says; an untagged file is limited.
+            BT.2020 where its primaries are, as BT.601 where it is under 1280 wide and of 576 lines at most, else as
+            BT.709, with a warning.
+        range: instead of what the file says; an untagged file is limited, but grey is full.
         every: seconds between the frames that are given, for key frames; None gives all.
 
     Raises:
@@ -89,7 +91,13 @@ def is_sequence(folder: Path) -> bool:
 
 
 def _check(path: Path) -> None:
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder")
-    if path.is_file() and path.stat().st_size == 0:
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{path}: no such file or folder") from None
+    except OSError as error:  # no permission to look there, links in a circle, a name too long
+        raise InputError(f"{path}: {error.strerror}") from None
+    if stat.S_ISREG(found.st_mode) and found.st_size == 0:
         raise InputError(f"{path}: the file is empty")
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+        raise InputError(f"{path}: a pipe or a device, which cannot be read twice; write it to a file first")

@@ -4,48 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.filter
 import numpy as np
 from av.audio.stream import AudioStream
-from av.codec import Codec
 from av.container import OutputContainer
 from av.packet import Packet
 
 from lutgrade.errors import InputError
-from lutgrade.video.probe import main_stream, open_container
+from lutgrade.video.info import VideoInfo
+from lutgrade.video.probe import open_container
+from lutgrade.video.sound_format import SoundFormat, audio_stream
 from lutgrade.video.timeline import Timeline
 
 BLOCK = 4096  # samples that are handled at a time
-_ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}  # where FFmpeg's own is absent or worse
-_FALLBACK = "aac"
-_USUAL = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}  # layouts, of files that tell the number of channels alone
-
-
-@dataclass(frozen=True)
-class SoundFormat:
-    """What the sound of a sequence is made in."""
-
-    codec: str  # FFmpeg's name of the decoder that it follows
-    rate: int  # samples a second
-    layout: str  # FFmpeg's name, such as stereo
-    channels: int
-    bit_rate: int | None
-
-
-def sound_format(path: Path) -> SoundFormat | None:
-    """The format of a clip's first audio stream; None where it has none that can be decoded."""
-    with open_container(path) as container:
-        stream = _audio_stream(container)
-        if stream is None:
-            return None
-        context = stream.codec_context
-        layout, codec = context.layout, context.codec.canonical_name
-        name = layout.name if "channels" not in layout.name else _USUAL.get(layout.nb_channels, layout.name)
-        return SoundFormat(codec, context.rate, name, layout.nb_channels, context.bit_rate)
+# Of FFmpeg's `aresample`: silence before a first sample that is late and in gaps from 0.1 s on, and what is early left
+# out, so that sound keeps to its pictures; {} is the sample that comes first.
+SYNC = "async=1:first_pts={}"
 
 
 def sample_bounds(timeline: Timeline, sound: SoundFormat) -> tuple[list[int], list[int]]:
@@ -56,24 +35,26 @@ def sample_bounds(timeline: Timeline, sound: SoundFormat) -> tuple[list[int], li
     return starts, ends
 
 
-def crossfaded(paths: Sequence[Path], timeline: Timeline, sound: SoundFormat) -> Iterator[np.ndarray]:
+def crossfaded(infos: Sequence[VideoInfo], timeline: Timeline, sound: SoundFormat) -> Iterator[np.ndarray]:
     """The sound of the whole sequence as blocks `[C, N]` float32, as long as its pictures.
 
     Clips fade by sine and cosine, which keeps the loudness of sounds that have nothing in common (FFmpeg's `qsin`);
     a clip without sound is silent.
     """
     starts, ends = sample_bounds(timeline, sound)
-    readers = [_Reader(path, sound) for path in paths]
+    leaving: _Reader | None = None
     done = 0
-    for i, reader in enumerate(readers):
-        if i > 0 and (overlap := ends[i - 1] - starts[i]):
-            yield fade(readers[i - 1].read(overlap), reader.read(overlap))
+    for i, info in enumerate(infos):
+        entering = _Reader(info, sound)
+        if leaving is not None and (overlap := ends[i - 1] - starts[i]):
+            yield fade(leaving.read(overlap), entering.read(overlap))
             done = ends[i - 1]
-        until = starts[i + 1] if i + 1 < len(readers) else ends[i]
+        until = starts[i + 1] if i + 1 < len(infos) else ends[i]
         while done < until:
-            block = reader.read(min(BLOCK, until - done))
+            block = entering.read(min(BLOCK, until - done))
             done += block.shape[1]
             yield block
+        leaving = entering
 
 
 def fade(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -87,7 +68,7 @@ class SoundTrack:
     """Encodes the sound of a sequence, in step with its pictures."""
 
     def __init__(self, output: OutputContainer, sound: SoundFormat, blocks: Iterator[np.ndarray]) -> None:
-        """The stream is added to `output`, in the clips' own codec where the container takes it, else AAC."""
+        """The stream is added to `output`, whose kind of file holds what the encoder makes."""
         self._output, self._sound, self._blocks = output, sound, blocks
         self._stream = _add_stream(output, sound)
         context = self._stream.codec_context
@@ -119,8 +100,8 @@ class SoundTrack:
 class _Reader:
     """The samples of a clip from the time of its first picture on; silence where there are none."""
 
-    def __init__(self, path: Path, sound: SoundFormat) -> None:
-        self._blocks = _decode(path, sound)
+    def __init__(self, info: VideoInfo, sound: SoundFormat) -> None:
+        self._blocks = _decode(info, sound)
         self._left = np.zeros((sound.channels, 0), np.float32)
 
     def read(self, count: int) -> np.ndarray:
@@ -135,28 +116,61 @@ class _Reader:
         return samples[:, :count]
 
 
-def _decode(path: Path, sound: SoundFormat) -> Iterator[np.ndarray]:
-    """Blocks `[C, N]`; the first begins with the clip's first picture, by silence or by leaving samples out."""
-    with open_container(path) as container:
-        stream = _audio_stream(container)
+def _decode(info: VideoInfo, sound: SoundFormat) -> Iterator[np.ndarray]:
+    """Blocks `[C, N]` float32, the first from the clip's first picture on."""
+    with open_container(info.path) as container:
+        stream = audio_stream(container)
         if stream is None:
             return
-        picture = main_stream(container, path)
-        start = float((picture.start_time or 0) * (picture.time_base or 0))
-        resampler = av.AudioResampler("fltp", sound.layout, sound.rate)
-        skip: int | None = None
-        for frame in _frames(container, stream, path):
-            if skip is None:
-                skip = round((start - (frame.time or 0.0)) * sound.rate)
-                if skip < 0:
-                    yield np.zeros((sound.channels, -skip), np.float32)
-                    skip = 0
-            for part in resampler.resample(frame):
-                samples = part.to_ndarray()
-                yield samples[:, skip:]
-                skip = max(0, skip - samples.shape[1])
-        for part in resampler.resample(None):
-            yield part.to_ndarray()
+        conform = _Conformer(sound)
+        for frame in _frames(container, stream, info.path):
+            if frame.pts is not None:
+                frame.pts -= round(info.start / frame.time_base)
+            yield from conform(frame)
+        yield from conform(None)
+
+
+class _Conformer:
+    """Brings audio frames to one format, every sample to its time: FFmpeg's `aresample` with `SYNC`.
+
+    Where the format changes on the way, as broadcasts do, it begins anew.
+    """
+
+    def __init__(self, sound: SoundFormat) -> None:
+        self._sound = sound
+        self._graph: av.filter.Graph | None = None
+        self._taken: tuple[str, str, int] | None = None
+        self._made = 0
+
+    def __call__(self, frame: av.AudioFrame | None) -> Iterator[np.ndarray]:
+        """The blocks `[C, N]` that are ready after one more frame, whose time counts from 0; None is the end."""
+        taken = None if frame is None else (frame.format.name, frame.layout.name, frame.sample_rate)
+        if taken != self._taken:
+            yield from self._pull(None)
+            self._graph = None if frame is None else self._build(frame)
+            self._taken = taken
+        if frame is not None:
+            yield from self._pull(frame)
+
+    def _pull(self, frame: av.AudioFrame | None) -> Iterator[np.ndarray]:
+        if self._graph is None:
+            return
+        self._graph.push(frame)
+        with suppress(BlockingIOError, EOFError):
+            while True:
+                block = self._graph.pull().to_ndarray()
+                self._made += block.shape[1]
+                yield block
+
+    def _build(self, frame: av.AudioFrame) -> av.filter.Graph:
+        sound, graph = self._sound, av.filter.Graph()
+        source = graph.add_abuffer(
+            sample_rate=frame.sample_rate, format=frame.format, layout=frame.layout, time_base=frame.time_base
+        )
+        alike = f"sample_fmts=fltp:sample_rates={sound.rate}:channel_layouts={sound.layout}"
+        timed = graph.add("aresample", f"{sound.rate}:{SYNC.format(self._made)}")
+        graph.link_nodes(source, timed, graph.add("aformat", alike), graph.add("abuffersink")).configure()
+        return graph
 
 
 def _frames(container: av.container.InputContainer, stream: AudioStream, path: Path) -> Iterator[av.AudioFrame]:
@@ -166,26 +180,8 @@ def _frames(container: av.container.InputContainer, stream: AudioStream, path: P
         raise InputError(f"{path}: its sound is damaged ({error.strerror}); copy it again, or remove it") from None
 
 
-def _audio_stream(container: av.container.InputContainer) -> AudioStream | None:
-    return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
-
-
-def encoder_of(sound: SoundFormat) -> str:
-    """The encoder of a format's own codec, or of AAC where there is none that takes its sample rate."""
-    name = _ENCODERS.get(sound.codec, sound.codec)
-    try:
-        rates = Codec(name, "w").audio_rates
-    except av.codec.codec.UnknownCodecError:
-        return _FALLBACK
-    return name if not rates or sound.rate in rates else _FALLBACK
-
-
 def _add_stream(output: OutputContainer, sound: SoundFormat) -> AudioStream:
-    """A stream of the codec that is followed, or of AAC where the container refuses it."""
-    try:
-        stream = output.add_stream(encoder_of(sound), rate=sound.rate, layout=sound.layout)
-    except ValueError:
-        stream = output.add_stream(_FALLBACK, rate=sound.rate, layout=sound.layout)
+    stream = output.add_stream(sound.encoder, rate=sound.rate, layout=sound.layout)
     assert isinstance(stream, AudioStream)
     if sound.bit_rate:
         stream.bit_rate = sound.bit_rate

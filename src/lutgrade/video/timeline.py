@@ -44,7 +44,7 @@ class Timeline:
         for i, (path, count) in enumerate(zip(paths, self.counts, strict=True)):
             fades = (i > 0) + (i < len(paths) - 1)
             if self.overlap * fades > count:
-                longest = math.floor(count / fades / self.rate * 100) / 100
+                longest = math.floor(count // fades / self.rate * 100) / 100
                 raise InputError(
                     f"{path}: {float(count / self.rate):.2f} s are too short for cross-fades of "
                     f"{float(self.overlap / self.rate):.2f} s; {longest:.2f} s fit"
@@ -52,7 +52,7 @@ class Timeline:
 
 
 def count_frames(info: VideoInfo, rate: Fraction) -> int:
-    """How many frames a video has at a constant rate, by the times of its packets; nothing is decoded."""
+    """How many frames a video has at a constant rate from its first picture on, by the times of its packets."""
     with open_container(info.path) as container:
         stream = main_stream(container, info.path)
         try:
@@ -61,17 +61,17 @@ def count_frames(info: VideoInfo, rate: Fraction) -> int:
             raise InputError(f"{info.path}: damaged or cut short ({error.strerror}); copy it again") from None
     if not times:
         raise InputError(f"{info.path}: its frames have no times; remux it first")
-    seconds = (max(times) - min(times)) * info.time_base + 1 / info.frame_rate
+    seconds = max(times) * info.time_base - info.start + 1 / info.frame_rate
     return max(1, math.floor(seconds * rate + Fraction(1, 2)))
 
 
-def at_rate(frames: Iterable[Frame], rate: Fraction, count: int) -> Iterator[Frame]:
+def at_rate(frames: Iterable[Frame], time_base: Fraction, rate: Fraction, count: int) -> Iterator[Frame]:
     """`count` frames at a constant rate: at every tick the latest, of times rounded to ticks (FFmpeg's `fps`)."""
-    made, held, start = 0, None, 0.0
+    made, held, start = 0, None, 0
     for frame in frames:
         if held is None:
-            held, start = frame, frame.time
-        tick = math.floor((frame.time - start) * rate + 0.5)
+            held, start = frame, frame.pts
+        tick = math.floor((frame.pts - start) * time_base * rate + Fraction(1, 2))
         while made < min(tick, count):
             yield held
             made += 1
@@ -100,7 +100,7 @@ class Placement:
 
 
 def fit(image: Tensor, canvas: tuple[int, int], aspect: Fraction) -> Tensor:
-    """`[3, h, w]` to `[3, H, W]`: scaled to fit `canvas` (W, H) with its shape kept, black around it."""
+    """`[C, h, w]` to `[C, H, W]`: scaled to fit `canvas` (W, H) with its shape kept, black around it."""
     height, width = image.shape[-2:]
     place = Placement.within((width, height), canvas, aspect)
     if (place.width, place.height) != (width, height):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
 from fractions import Fraction
 
 import av
@@ -17,10 +19,14 @@ from lutgrade.video.layout import layout_of
 from lutgrade.video.probe import MATRIX_NAMES, assumed_matrix
 from lutgrade.video.threads import encoder_threads
 
+HEVC, HEVC_TAG = "libx265", "hvc1"  # in MP4 and MOV, the one of two tags that Apple's players take
 _FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION: durations are the frames' own, not the frame rate's
 # These write no clock finer than 1/65535 s.
 _COARSE_CLOCK = frozenset({"mpeg4", "mpeg2video", "mpeg1video"})
 _FINEST_TICKS = 65535
+# PyAV says the shape of pixels to encoders alone, so that these files have it of encoders that write it.
+_NO_ASPECT = frozenset({"matroska", "webm"})
+_SAY_ASPECT = frozenset({"libx264", "libx264rgb", "libx265", "mpeg4", "mpeg2video", "mpeg1video"})
 # H.273 codes of (matrix, range): what graded RGB is encoded as where the input was no YUV, and RGB itself.
 _BT709_LIMITED, _RGB_FULL = (1, 1), (0, 2)
 _CODES = {name: code for code, name in MATRIX_NAMES.items()}
@@ -30,7 +36,12 @@ class PictureTrack:
     """Encodes frames with the timestamps, durations, frame rate, aspect and colour tags of the input."""
 
     def __init__(self, output: OutputContainer, encoding: Encoding, info: VideoInfo, size: tuple[int, int]) -> None:
-        """`size` is (width, height). The stream is added to `output`; nothing may have been written to it yet."""
+        """`size` is (width, height). The stream is added to `output`; nothing may have been written to it yet.
+
+        What of the input the stream cannot hold, whatever its encoding, is said in warnings.
+        """
+        for loss in _losses(output, encoding, info):
+            warnings.warn(f"{info.path}: {loss}", stacklevel=5)
         self._info = info
         self._codes, coding = written_coding(info, encoding.pixel_format)
         self._to_frame = RgbToFrame(encoding.pixel_format, coding)
@@ -57,8 +68,8 @@ class PictureTrack:
         context.flags |= _FRAME_DURATION
         context.sample_aspect_ratio = info.sample_aspect_ratio
         self._tag(context)
-        if encoding.encoder == "libx265" and output.format.name in ("mp4", "mov"):
-            context.codec_tag = "hvc1"  # the one of two that Apple's players take
+        if encoding.encoder == HEVC and output.format.name in ("mp4", "mov"):
+            context.codec_tag = HEVC_TAG
 
     def encode(self, frame: Frame | CodedFrame) -> list[Packet]:
         """The packets that are ready after one more frame."""
@@ -85,6 +96,18 @@ class PictureTrack:
         target.color_primaries, target.color_trc = self._info.primaries, self._info.transfer
 
 
+def _losses(output: OutputContainer, encoding: Encoding, info: VideoInfo) -> Iterator[str]:
+    if kinds := info.display_metadata:
+        listed = " and ".join(filter(None, (", ".join(kinds[:-1]), kinds[-1])))
+        yield f"its {listed} metadata are of the picture as it was, and are left out"
+    aspect = info.sample_aspect_ratio
+    if aspect != 1 and output.format.name in _NO_ASPECT and encoding.encoder not in _SAY_ASPECT:
+        yield (
+            f"the shape of its pixels, {aspect.numerator}:{aspect.denominator}, is left out: {encoding.encoder} "
+            "in this kind of file does not say it; .mov and .mp4 do"
+        )
+
+
 def written_coding(info: VideoInfo, pixel_format: str) -> tuple[tuple[int, int], Coding]:
     """The H.273 codes of matrix and range to write, and the conversion that they stand for."""
     if layout_of(pixel_format).kind == "rgb":
@@ -92,7 +115,8 @@ def written_coding(info: VideoInfo, pixel_format: str) -> tuple[tuple[int, int],
     if info.matrix not in LUMA_WEIGHTS:
         return _BT709_LIMITED, Coding("bt709", False)
     # An untagged input stays untagged, since players assume the same of both; what a user said is tagged.
-    said = assumed_matrix(info.width, info.height) if not info.tagged else MATRIX_NAMES[info.matrix_code]
+    assumed = assumed_matrix(info.width, info.height, info.primaries)
+    said = MATRIX_NAMES[info.matrix_code] if info.tagged else assumed
     matrix_code = info.matrix_code if said == info.matrix else _CODES[info.matrix]
     range_code = 2 if info.full_range else min(info.range_code, 1)
     return (matrix_code, range_code), Coding(info.matrix, info.full_range)
