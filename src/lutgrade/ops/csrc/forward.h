@@ -1,9 +1,9 @@
 /* A block of pixels through a table, in one arithmetic type.
  *
- * Included with REAL (float or double), INTEGER (of its width) and SUFFIX (f32 or f64) defined. A table is packed to four REAL a node (R, G, B,
- * 0), red fastest, so that one vector load brings a node and one of twice the width brings two red neighbours. What is
- * the same for all pixels of a block (dtype, layout, interpolation) is decided once a block; the loops inside a block
- * are written for the compiler's vectoriser, the table look-ups with its vector types. */
+ * Included with REAL (float or double), INTEGER (of its width) and SUFFIX (f32 or f64) defined. A table is packed to four
+ * REAL a node (R, G, B, 0), red fastest, so that one vector load brings a node and one of twice the width brings two red
+ * neighbours. What is the same for all pixels of a block (dtype, layout, interpolation) is decided once a block; the
+ * loops inside a block are written for the compiler's vectoriser, the table look-ups with its vector types. */
 
 #include <stddef.h>
 
@@ -201,7 +201,7 @@ INLINE void interpolate(const REAL *table, Block *k, int n, int size, int is_tet
             const vec8 pixel[4] = {TETRAHEDRAL(0), TETRAHEDRAL(1), TETRAHEDRAL(2), TETRAHEDRAL(3)};
             vec8 plane[4];
             transpose8(pixel, plane);
-            for (int c = 0; c < 3; c++) store8(k->y[c] + i, plane[c]);
+            for (int channel = 0; channel < 3; channel++) store8(k->y[channel] + i, plane[channel]);
         }
         return;
     }
