@@ -55,7 +55,10 @@ def settle_process() -> None:
     """Settings of the whole process that a command which owns it may make."""
     quiet_threads()
     os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder prints errors alone, not its settings
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what stops a job leaves nothing half-written either
+    for name in ("SIGTERM", "SIGHUP"):  # a job stopped, a terminal closed: nothing half-written either
+        stop = getattr(signal, name, None)
+        if stop is not None and signal.getsignal(stop) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(stop, signal.default_int_handler)
     keep_freed_memory()
 
 

@@ -53,7 +53,10 @@ def summarise(
         clips=clips,
         groups={bucket.name: [unit.name for unit in bucket.units] for bucket in buckets},
         tries=decision.tries,
-        failed={names[index]: str(error) for index, error in sorted(run.failed.items())},
+        failed={
+            names[index]: str(error).removeprefix(f"{run.clips[index].path}: ")
+            for index, error in sorted(run.failed.items())
+        },
         options=_options(run),
         notes=_notes(run, units, decision, before, rendered),
         seconds=run.seconds,
