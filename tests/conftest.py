@@ -3,6 +3,7 @@
 # ruff: noqa: E402  (threads are settled before torch is loaded)
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from lutgrade.process import quiet_threads
@@ -11,6 +12,10 @@ quiet_threads()
 
 import pytest
 import torch
+from hypothesis import settings
+
+settings.register_profile("repeatable", derandomize=True)  # what passes here passes elsewhere
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))  # "default" draws anew every time
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -16,7 +16,7 @@ def greys(table: torch.Tensor) -> torch.Tensor:
     return Lut(table)(ramp)[:, :, 0]
 
 
-@given(seed=st.integers(0, 10_000), strength=st.floats(0, 0.05))
+@given(seed=st.integers(0, 10_000), strength=st.floats(0, 0.03))
 @settings(max_examples=25, deadline=None)
 def test_no_grey_falls_visibly(seed: int, strength: float) -> None:
     noise = torch.randn(2, 3, 9, 9, 9, generator=torch.Generator().manual_seed(seed))
