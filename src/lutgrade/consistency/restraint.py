@@ -38,9 +38,10 @@ def restrained(unit: Unit, target: Target, fitted: Lut, strength: float, options
     why = f"its light may change by {MOST_STOPS:g} stops at most" if most < strength else ""
     for part in PARTS:
         lut = finish(fitted, part * most, options.protect_skin)
-        if judge.harm(lut):
-            lut = anchored(lut, judge)
         harm = judge.harm(lut)
+        if harm:
+            lut = anchored(lut, judge)
+            harm = judge.harm(lut)
         if not harm:
             break
         why = harm[0]

@@ -46,13 +46,10 @@ class DirectLut:
 
     def _optimise(self, content: Tensor, reference: Tensor) -> Tensor:
         """The table `[3, S, S, S]` of one pair."""
-        tuned = self._minimise(LutParameter(self.size).to(content.device), content, reference)
-        return tuned(content, reference).table[0].detach()
-
-    def _minimise(self, start: nn.Module, content: Tensor, reference: Tensor) -> nn.Module:
-        """The model, its parameters moved towards a minimum of the objective."""
+        start = LutParameter(self.size).to(content.device)
         rate = self.learning_rate
-        return adapt(start, content, reference, self.objective, steps=self.steps, learning_rate=rate)
+        tuned = adapt(start, content, reference, self.objective, steps=self.steps, learning_rate=rate)
+        return tuned(content, reference).table[0].detach()
 
 
 class LutParameter(nn.Module):
