@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -54,14 +53,6 @@ def probe(clips: Sequence[Clip]) -> Probe:
 
 def _info(path: Path) -> VideoInfo:
     """What a clip is; an InputError where it is none, or none that can be written under its name."""
-    try:
-        kind = path.stat().st_mode
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file or folder") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-        raise InputError(f"{path}: a pipe or a device, which cannot be read twice; write it to a file first")
     with warnings.catch_warnings(action="ignore"), open_video(path) as reader:  # said while it is read
         if reader.info.kind == "video" and not path.suffix:
             raise InputError(f"{path}: the name does not say what kind of video it is; call it {path.name}.mp4 or so")
